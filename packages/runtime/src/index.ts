@@ -1,0 +1,2 @@
+export { SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
+export type * from './operators.ts'

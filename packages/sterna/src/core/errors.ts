@@ -1,0 +1,1 @@
+export { SternaError, type SternaErrorCode, type SternaErrorOptions } from 'sterna-runtime'
