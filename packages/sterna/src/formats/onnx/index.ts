@@ -1,0 +1,2 @@
+export type { OnnxAttribute, OnnxModel, OnnxNode, OnnxValue } from './types.ts'
+export { writeOnnx } from './write-onnx.ts'
