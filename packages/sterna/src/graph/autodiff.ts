@@ -11,7 +11,10 @@ import type { OperatorName, Operators, Value } from './types.ts'
  */
 export function gradients(b: GraphBuilder, loss: Value, targets: readonly Value[]): readonly Value[] {
   if (sizeOf(loss.shape) !== 1) {
-    throw new SternaError('graph/shape', `gradients: the loss must be a scalar, "${loss.name}" is [${loss.shape}]`)
+    throw new SternaError(
+      'graph/shape',
+      `gradients: the loss must be a scalar, "${loss.name}" is [${loss.shape}]`,
+    )
   }
   const nodes = [...b.nodes]
   const dependent = new Set(targets.map(target => target.name))
@@ -21,7 +24,10 @@ export function gradients(b: GraphBuilder, loss: Value, targets: readonly Value[
     }
   }
 
-  const arrived = new Map<string, Value>([[loss.name, b.expand(b.constant(1), loss.shape)]])
+  const one = b.constant(1)
+  const arrived = new Map<string, Value>([
+    [loss.name, loss.shape.length === 0 ? one : b.expand(one, loss.shape)],
+  ])
   for (const node of nodes.reverse()) {
     const gradient = arrived.get(node.outputs[0]!)
     if (gradient === undefined || !dependent.has(node.outputs[0]!)) continue

@@ -1,5 +1,5 @@
 /** Builds graphs: every call checks shapes at once, so an error names the node that does not fit. */
-import { type DType, SternaError, type Shape, type Tensor, f32, scalar } from '../core/index.ts'
+import { type DType, f32, type Shape, SternaError, scalar, type Tensor } from '../core/index.ts'
 import { operatorTable } from './operators/index.ts'
 import type { Graph, GraphNode, OperatorName, Operators, Value } from './types.ts'
 
@@ -39,7 +39,11 @@ export class GraphBuilder {
       if (known !== undefined) return known
     }
     const held = typeof data === 'number' ? scalar(data) : data
-    const value = this.#define({ name: name ?? this.#unique('constant'), dtype: held.dtype, shape: held.shape })
+    const value = this.#define({
+      name: name ?? this.#unique('constant'),
+      dtype: held.dtype,
+      shape: held.shape,
+    })
     this.#constants.set(value.name, held)
     if (typeof data === 'number') this.#scalars.set(data, value)
     return value
@@ -50,7 +54,12 @@ export class GraphBuilder {
   }
 
   /** Applies an operator with one output. */
-  op<Name extends OperatorName>(op: Name, inputs: readonly Value[], attributes: Operators[Name], name?: string): Value {
+  op<Name extends OperatorName>(
+    op: Name,
+    inputs: readonly Value[],
+    attributes: Operators[Name],
+    name?: string,
+  ): Value {
     return this.opAll(op, inputs, attributes, name)[0]!
   }
 
@@ -76,7 +85,10 @@ export class GraphBuilder {
     const entry = operatorTable[op]
     const where = `${op} "${name}"`
     if (inputs.length < entry.minInputs || inputs.length > entry.maxInputs) {
-      const expected = entry.minInputs === entry.maxInputs ? `${entry.minInputs}` : `${entry.minInputs} to ${entry.maxInputs}`
+      const expected =
+        entry.minInputs === entry.maxInputs
+          ? `${entry.minInputs}`
+          : `${entry.minInputs} to ${entry.maxInputs}`
       throw new SternaError('graph/shape', `${where}: expected ${expected} inputs, found ${inputs.length}`)
     }
     const shapes = entry.infer(
@@ -139,9 +151,11 @@ export class GraphBuilder {
 
   // Shorthands for the operators that formulas are written in; a number stands for a scalar constant.
   add = (a: Value, b: Value | number): Value => this.op('Add', [a, this.#operand(b)], {})
-  sub = (a: Value | number, b: Value | number): Value => this.op('Sub', [this.#operand(a), this.#operand(b)], {})
+  sub = (a: Value | number, b: Value | number): Value =>
+    this.op('Sub', [this.#operand(a), this.#operand(b)], {})
   mul = (a: Value, b: Value | number): Value => this.op('Mul', [a, this.#operand(b)], {})
-  div = (a: Value | number, b: Value | number): Value => this.op('Div', [this.#operand(a), this.#operand(b)], {})
+  div = (a: Value | number, b: Value | number): Value =>
+    this.op('Div', [this.#operand(a), this.#operand(b)], {})
   min = (a: Value, b: Value | number): Value => this.op('Min', [a, this.#operand(b)], {})
   max = (a: Value, b: Value | number): Value => this.op('Max', [a, this.#operand(b)], {})
   neg = (a: Value): Value => this.op('Neg', [a], {})
@@ -181,7 +195,10 @@ export class GraphBuilder {
 
   #define(value: Value): Value {
     if (this.#values.has(value.name)) {
-      throw new SternaError('graph/unknown-value', `graph "${this.#name}": the name "${value.name}" is defined twice`)
+      throw new SternaError(
+        'graph/unknown-value',
+        `graph "${this.#name}": the name "${value.name}" is defined twice`,
+      )
     }
     this.#values.set(value.name, value)
     return value

@@ -35,7 +35,13 @@ function copyConstant(b: GraphBuilder, name: string, constant: Tensor): Value {
 
 /** Appends one node under its own name and with its own output names. */
 export function appendNode(b: GraphBuilder, node: GraphNode, inputs: readonly Value[]): readonly Value[] {
-  return b.append(node.op as OperatorName, inputs, node.attributes as Operators[OperatorName], node.name, node.outputs)
+  return b.append(
+    node.op as OperatorName,
+    inputs,
+    node.attributes as Operators[OperatorName],
+    node.name,
+    node.outputs,
+  )
 }
 
 /** The same graph for another batch size: axis 0 of every input becomes `batchSize`. */

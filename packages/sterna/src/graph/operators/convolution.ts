@@ -1,11 +1,16 @@
 /** Convolution and the two operators of its derivative; 2-D, NCHW. */
 import type { ConvAttributes } from 'sterna-runtime'
-import { sameShape, type Shape } from '../../core/index.ts'
+import { type Shape, sameShape } from '../../core/index.ts'
 import type { OperatorTable } from './entry.ts'
 import { expectRank, fail, windowOutput } from './shapes.ts'
 
 /** [N, C, H, W] and [O, C/groups, kH, kW] -> [N, O, H', W']. */
-function convOutput(x: Shape | undefined, weight: Shape | undefined, attributes: ConvAttributes, where: string): Shape {
+function convOutput(
+  x: Shape | undefined,
+  weight: Shape | undefined,
+  attributes: ConvAttributes,
+  where: string,
+): Shape {
   const [n, c, h, w] = expectRank(x, 4, where, 'input') as [number, number, number, number]
   const [o, cPerGroup, kh, kw] = expectRank(weight, 4, where, 'weight') as [number, number, number, number]
   const { strides, dilations, pads, groups } = attributes

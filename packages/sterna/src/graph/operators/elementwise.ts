@@ -13,12 +13,20 @@ function unary<Name extends OperatorName>(rule?: UnaryRule): OperatorEntry<Name>
   if (rule === undefined) return entry
   return {
     ...entry,
-    derive: ({ b, inputs, outputs, gradient }: Derivation<Name>) => [rule(b, inputs[0]!, outputs[0]!, gradient)],
+    derive: ({ b, inputs, outputs, gradient }: Derivation<Name>) => [
+      rule(b, inputs[0]!, outputs[0]!, gradient),
+    ],
   }
 }
 
 /** Partial gradients before the broadcast is undone. */
-type BinaryRule = (b: GraphBuilder, x: Value, y: Value, dz: Value, z: Value) => readonly [() => Value, () => Value]
+type BinaryRule = (
+  b: GraphBuilder,
+  x: Value,
+  y: Value,
+  dz: Value,
+  z: Value,
+) => readonly [() => Value, () => Value]
 
 function binary<Name extends OperatorName>(rule: BinaryRule): OperatorEntry<Name> {
   return {
@@ -28,7 +36,9 @@ function binary<Name extends OperatorName>(rule: BinaryRule): OperatorEntry<Name
     derive: ({ b, inputs, outputs, gradient, wanted }) => {
       const [x, y] = inputs as readonly [Value, Value]
       const partials = rule(b, x, y, gradient, outputs[0]!)
-      return [x, y].map((input, index) => (wanted(index) ? sumTo(b, partials[index]!(), input.shape) : undefined))
+      return [x, y].map((input, index) =>
+        wanted(index) ? sumTo(b, partials[index]!(), input.shape) : undefined,
+      )
     },
   }
 }

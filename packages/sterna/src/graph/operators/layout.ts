@@ -1,6 +1,6 @@
 /** Operators that move data without computing: reshape, transpose, pad, slice, concatenate. */
 import type { InferenceOperators } from 'sterna-runtime'
-import { sameShape, type Shape, sizeOf } from '../../core/index.ts'
+import { type Shape, sameShape, sizeOf } from '../../core/index.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Value } from '../types.ts'
 import type { OperatorTable } from './entry.ts'
@@ -15,7 +15,10 @@ function resolveReshape(x: Shape, wanted: readonly number[], where: string): Sha
   })
   const unknown = shape.indexOf(-1)
   if (unknown !== -1) {
-    const known = shape.reduce((product, dimension, axis) => (axis === unknown ? product : product * dimension), 1)
+    const known = shape.reduce(
+      (product, dimension, axis) => (axis === unknown ? product : product * dimension),
+      1,
+    )
     if (known < 1 || size % known !== 0) fail(where, `[${x}] does not divide into [${wanted}]`)
     shape[unknown] = size / known
   }
@@ -45,7 +48,9 @@ function resolveSlice(x: Shape, { starts, ends, axes, steps }: SliceAttributes, 
 }
 
 function slicedShape(x: Shape, attributes: SliceAttributes, where: string): Shape {
-  return resolveSlice(x, attributes, where).map(({ start, end, step }) => Math.max(0, Math.ceil((end - start) / step)))
+  return resolveSlice(x, attributes, where).map(({ start, end, step }) =>
+    Math.max(0, Math.ceil((end - start) / step)),
+  )
 }
 
 function squeezed(x: Shape, axes: readonly number[], where: string): Shape {
@@ -114,8 +119,10 @@ export const layout = {
     minInputs: 1,
     maxInputs: 1,
     infer: ([x], { pads }, where) => {
-      if (pads.length !== 2 * x!.length) fail(where, `pads must have ${2 * x!.length} numbers, found ${pads.length}`)
-      if (pads.some(pad => !Number.isInteger(pad) || pad < 0)) fail(where, `pads must be whole numbers ≥ 0, found [${pads}]`)
+      if (pads.length !== 2 * x!.length)
+        fail(where, `pads must have ${2 * x!.length} numbers, found ${pads.length}`)
+      if (pads.some(pad => !Number.isInteger(pad) || pad < 0))
+        fail(where, `pads must be whole numbers ≥ 0, found [${pads}]`)
       return [x!.map((size, axis) => size + pads[axis]! + pads[axis + x!.length]!)]
     },
     derive: ({ b, inputs, attributes, gradient }) => {

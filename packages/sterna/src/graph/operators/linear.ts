@@ -1,5 +1,5 @@
 /** Matrix products. */
-import { sameShape, type Shape } from '../../core/index.ts'
+import { type Shape, sameShape } from '../../core/index.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Value } from '../types.ts'
 import type { OperatorTable } from './entry.ts'
@@ -9,7 +9,9 @@ const plainGemm = { alpha: 1, beta: 1, transA: false, transB: false }
 
 function swapLast(b: GraphBuilder, value: Value): Value {
   const rank = value.shape.length
-  const perm = value.shape.map((_, axis) => (axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis))
+  const perm = value.shape.map((_, axis) =>
+    axis === rank - 1 ? rank - 2 : axis === rank - 2 ? rank - 1 : axis,
+  )
   return b.transpose(value, perm)
 }
 

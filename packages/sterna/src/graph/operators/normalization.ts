@@ -1,10 +1,11 @@
 /** Batch normalization, in inference and in training. */
-import { sameShape, type Shape } from '../../core/index.ts'
+import { type Shape, sameShape } from '../../core/index.ts'
 import type { OperatorTable } from './entry.ts'
 import { fail } from './shapes.ts'
 
 function expectChannels(x: Shape | undefined, others: readonly (Shape | undefined)[], where: string): number {
-  if (x === undefined || x.length < 2) fail(where, `input must have at least 2 dimensions, found [${x ?? []}]`)
+  if (x === undefined || x.length < 2)
+    fail(where, `input must have at least 2 dimensions, found [${x ?? []}]`)
   const channels = x[1]!
   for (const other of others) {
     if (other !== undefined && !sameShape(other, [channels])) {

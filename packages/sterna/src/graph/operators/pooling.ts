@@ -1,6 +1,6 @@
 /** Pooling and its derivatives; 2-D, NCHW. */
 import type { PoolAttributes } from 'sterna-runtime'
-import { sameShape, type Shape } from '../../core/index.ts'
+import { type Shape, sameShape } from '../../core/index.ts'
 import type { OperatorTable } from './entry.ts'
 import { expectRank, fail, windowOutput } from './shapes.ts'
 

@@ -1,6 +1,7 @@
 /** Reductions, expansion, softmax and the ordering operators. */
-import { sameShape, type Shape } from '../../core/index.ts'
+
 import type { ReduceAttributes } from 'sterna-runtime'
+import { type Shape, sameShape } from '../../core/index.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Value } from '../types.ts'
 import type { OperatorTable } from './entry.ts'
@@ -26,7 +27,9 @@ function spread(b: GraphBuilder, gradient: Value, x: Value, axes: readonly numbe
 const reduce = {
   minInputs: 1,
   maxInputs: 1,
-  infer: ([x]: readonly Shape[], attributes: ReduceAttributes, where: string) => [reduced(x!, attributes, where)],
+  infer: ([x]: readonly Shape[], attributes: ReduceAttributes, where: string) => [
+    reduced(x!, attributes, where),
+  ],
 }
 
 const softmax = {

@@ -1,5 +1,5 @@
 /** Shape arithmetic shared by the operator table. */
-import { sameShape, type Shape, SternaError } from '../../core/index.ts'
+import { type Shape, SternaError, sameShape } from '../../core/index.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Value } from '../types.ts'
 
@@ -29,7 +29,9 @@ export function broadcast(a: Shape, b: Shape, where: string): Shape {
 export function sumTo(b: GraphBuilder, gradient: Value, shape: Shape): Value {
   if (sameShape(gradient.shape, shape)) return gradient
   const extra = gradient.shape.length - shape.length
-  const axes = gradient.shape.flatMap((size, axis) => (axis < extra || (shape[axis - extra] === 1 && size !== 1) ? [axis] : []))
+  const axes = gradient.shape.flatMap((size, axis) =>
+    axis < extra || (shape[axis - extra] === 1 && size !== 1) ? [axis] : [],
+  )
   const summed = axes.length === 0 ? gradient : b.sum(gradient, axes)
   return sameShape(summed.shape, shape) ? summed : b.reshape(summed, shape)
 }
@@ -43,7 +45,8 @@ export function normalizeAxes(axes: readonly number[], rank: number, where: stri
 
 export function normalizeAxis(axis: number, rank: number, where: string): number {
   const normal = axis < 0 ? axis + rank : axis
-  if (!Number.isInteger(axis) || normal < 0 || normal >= rank) fail(where, `axis ${axis} is outside rank ${rank}`)
+  if (!Number.isInteger(axis) || normal < 0 || normal >= rank)
+    fail(where, `axis ${axis} is outside rank ${rank}`)
   return normal
 }
 

@@ -1,0 +1,5 @@
+export { importWeights, type WeightMapping } from './import-weights.ts'
+export { lenet5, lenet5Classic } from './lenet.ts'
+export { NetworkBuilder } from './network-builder.ts'
+export { resnetCifar } from './resnet-cifar.ts'
+export { type ZooEntry, zoo, zooEntry } from './zoo.ts'
