@@ -1,2 +1,3 @@
 export { SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
 export type * from './operators.ts'
+export { crc32 } from './file/crc32.ts'

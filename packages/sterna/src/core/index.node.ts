@@ -1,0 +1,1 @@
+export { readFileBytes, sha256Hex, writeFileAtomic } from './files.node.ts'
