@@ -10,18 +10,42 @@ export interface TernaryTensor {
   /** One number for the tensor, or one per output filter (first axis). */
   readonly positive: Float32Array
   readonly negative: Float32Array
+  /** Present where the file holds the magnitudes as two numbers for the tensor times one per filter. */
+  readonly factors?: MagnitudeFactors
+}
+
+/**
+ * How a folded batch norm is stored. Filter c has the magnitudes |scale[c]| × positive and
+ * |scale[c]| × negative; where scale[c] < 0 every sign of the filter is turned and the two change places.
+ * The tensor's `assignment`, `positive` and `negative` already say the result; nobody but a writer needs this.
+ */
+export interface MagnitudeFactors {
+  readonly positive: number
+  readonly negative: number
+  readonly scale: Float32Array
 }
 
 /** Already widened to float32; `storage` says how it lies in the file. */
-export interface DenseTensor {
+export interface FloatTensor {
   readonly kind: 'dense'
   readonly shape: readonly number[]
-  readonly storage: 'f32' | 'f16' | 'i8'
+  readonly storage: 'f32' | 'f16'
   readonly data: Float32Array
 }
 
-export type PackedTensor = TernaryTensor | DenseTensor
+/** data[c, …] = codes[c, …] × scale[c], c being the first axis. */
+export interface Int8Tensor {
+  readonly kind: 'dense'
+  readonly shape: readonly number[]
+  readonly storage: 'i8'
+  readonly data: Float32Array
+  /** −127 … 127. */
+  readonly codes: Int8Array
+  readonly scale: Float32Array
+}
 
+export type DenseTensor = FloatTensor | Int8Tensor
+export type PackedTensor = TernaryTensor | DenseTensor
 
 /** Inputs are edge names: graph inputs, outputs of earlier nodes, or tensor names. */
 export type PackedNode = {
@@ -52,8 +76,16 @@ export interface PackedMetadata {
   readonly [key: string]: unknown
 }
 
-/** How many bytes of the file each part takes; the parts add up to the file's length. */
+/** How many bytes of the file each part takes, in file order; the parts add up to the file's length. */
 export interface FileAccount {
   readonly totalBytes: number
-  readonly sections: readonly { readonly name: string; readonly bytes: number; readonly tensor?: string; readonly codec?: string }[]
+  readonly sections: readonly FilePart[]
+}
+
+export interface FilePart {
+  readonly name: 'header' | 'tensors' | 'graph' | 'payload' | 'metadata'
+  readonly bytes: number
+  /** The tensor a payload belongs to, and the codec it is written in. */
+  readonly tensor?: string
+  readonly codec?: string
 }

@@ -1,0 +1,23 @@
+/** The shape of a weight codec: how one tensor lies in its payload. */
+import type { ByteReader } from '../file/byte-reader.ts'
+import type { PackedTensor } from '../file/types.ts'
+
+export type CodecName = 'f32' | 'f16' | 'i8' | 'mask-sign' | 'sign'
+
+export interface TensorShape {
+  readonly dims: readonly number[]
+  /** The product of `dims`; 1 for a scalar. */
+  readonly elements: number
+  /** Size of the first axis; 1 for a scalar. */
+  readonly filters: number
+}
+
+export interface WeightCodec {
+  /** The byte in the tensor table; never reused. */
+  readonly id: number
+  readonly name: CodecName
+  /** No payload of this shape is shorter: checked before anything is allocated. */
+  minimumBytes(shape: TensorShape): number
+  /** Reads exactly the payload; throws SternaError 'file/damaged' where it does not hold. */
+  decode(reader: ByteReader, shape: TensorShape): PackedTensor
+}

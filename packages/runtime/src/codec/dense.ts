@@ -1,0 +1,52 @@
+/** Codecs for tensors that are not ternary: binary32, binary16, and 8-bit codes with a scale per first axis. */
+import type { ByteReader } from '../file/byte-reader.ts'
+import type { WeightCodec } from './codec.ts'
+import { halfToFloat } from './half.ts'
+
+export const f32Codec: WeightCodec = {
+  id: 1,
+  name: 'f32',
+  minimumBytes: shape => shape.elements * 4,
+  decode(reader, shape) {
+    const data = new Float32Array(shape.elements)
+    for (let index = 0; index < data.length; index++) data[index] = finite(reader, reader.f32())
+    return { kind: 'dense', shape: shape.dims, storage: 'f32', data }
+  },
+}
+
+export const f16Codec: WeightCodec = {
+  id: 2,
+  name: 'f16',
+  minimumBytes: shape => shape.elements * 2,
+  decode(reader, shape) {
+    return { kind: 'dense', shape: shape.dims, storage: 'f16', data: halves(reader, shape.elements) }
+  },
+}
+
+export const i8Codec: WeightCodec = {
+  id: 3,
+  name: 'i8',
+  minimumBytes: shape => shape.filters * 2 + shape.elements,
+  decode(reader, shape) {
+    const scale = halves(reader, shape.filters)
+    if (scale.some(value => value < 0)) throw reader.failure('file/damaged', 'expected scales ≥ 0')
+    const codes = Int8Array.from(reader.take(shape.elements), byte => (byte << 24) >> 24)
+    if (codes.includes(-128))
+      throw reader.failure('file/damaged', 'expected codes from −127 to 127, found −128')
+    const perFilter = shape.elements / shape.filters
+    const data = Float32Array.from(codes, (code, index) => code * scale[Math.floor(index / perFilter)]!)
+    return { kind: 'dense', shape: shape.dims, storage: 'i8', data, codes, scale }
+  },
+}
+
+/** Reads `count` binary16 numbers, each finite. */
+export function halves(reader: ByteReader, count: number): Float32Array {
+  const values = new Float32Array(count)
+  for (let index = 0; index < count; index++) values[index] = finite(reader, halfToFloat(reader.f16Bits()))
+  return values
+}
+
+function finite(reader: ByteReader, value: number): number {
+  if (!Number.isFinite(value)) throw reader.failure('file/damaged', `expected finite numbers, found ${value}`)
+  return value
+}

@@ -1,0 +1,135 @@
+/** Codecs for ternary tensors: the magnitudes, then which weights are not zero, then their signs. */
+import type { ByteReader } from '../file/byte-reader.ts'
+import type { MagnitudeFactors, TernaryTensor } from '../file/types.ts'
+import type { TensorShape, WeightCodec } from './codec.ts'
+import { halves } from './dense.ts'
+
+/** One bit a weight says whether it is zero; one more for each that is not says its sign. */
+export const maskSignCodec: WeightCodec = {
+  id: 4,
+  name: 'mask-sign',
+  minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
+  decode(reader, shape) {
+    const magnitudes = readMagnitudes(reader, shape)
+    const mask = reader.take(Math.ceil(shape.elements / 8))
+    expectClearPadding(reader, mask, shape.elements)
+    let nonZeros = 0
+    for (const byte of mask) nonZeros += bitCount(byte)
+    const signs = reader.take(Math.ceil(nonZeros / 8))
+    expectClearPadding(reader, signs, nonZeros)
+    const assignment = new Int8Array(shape.elements)
+    let next = 0
+    for (let index = 0; index < assignment.length; index++) {
+      if (mask[index >> 3]! & (1 << (index & 7))) {
+        assignment[index] = signs[next >> 3]! & (1 << (next & 7)) ? -1 : 1
+        next++
+      }
+    }
+    return ternaryTensor(shape, assignment, magnitudes)
+  },
+}
+
+/** For tensors without zeros: one bit a weight, its sign. */
+export const signCodec: WeightCodec = {
+  id: 5,
+  name: 'sign',
+  minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
+  decode(reader, shape) {
+    const magnitudes = readMagnitudes(reader, shape)
+    const signs = reader.take(Math.ceil(shape.elements / 8))
+    expectClearPadding(reader, signs, shape.elements)
+    const assignment = new Int8Array(shape.elements)
+    for (let index = 0; index < assignment.length; index++) {
+      assignment[index] = signs[index >> 3]! & (1 << (index & 7)) ? -1 : 1
+    }
+    return ternaryTensor(shape, assignment, magnitudes)
+  },
+}
+
+/** The first byte of a ternary payload, by its value: how the magnitudes follow. */
+export const magnitudeLayouts = ['tensor', 'filter', 'scaled'] as const
+export type MagnitudeLayout = (typeof magnitudeLayouts)[number]
+
+/** Bytes of the layout byte and the magnitudes. */
+export function magnitudeBytes(shape: TensorShape, layout: MagnitudeLayout): number {
+  switch (layout) {
+    case 'tensor':
+      return 5
+    case 'filter':
+      return 1 + 4 * shape.filters
+    case 'scaled':
+      return 5 + 2 * shape.filters
+    default:
+      return layout satisfies never
+  }
+}
+
+interface Magnitudes {
+  readonly positive: Float32Array
+  readonly negative: Float32Array
+  readonly factors?: MagnitudeFactors
+}
+
+function readMagnitudes(reader: ByteReader, shape: TensorShape): Magnitudes {
+  const start = reader.offset
+  const layout = magnitudeLayouts[reader.u8()]
+  if (layout === undefined) {
+    throw reader.failure(
+      'file/unsupported',
+      `expected a magnitude layout below ${magnitudeLayouts.length}`,
+      start,
+    )
+  }
+  const count = layout === 'filter' ? shape.filters : 1
+  const positive = halves(reader, count)
+  const negative = halves(reader, count)
+  if (positive.some(value => value < 0) || negative.some(value => value < 0)) {
+    throw reader.failure('file/damaged', 'expected magnitudes ≥ 0', start)
+  }
+  if (layout !== 'scaled') return { positive, negative }
+  return applyFactors({
+    positive: positive[0]!,
+    negative: negative[0]!,
+    scale: halves(reader, shape.filters),
+  })
+}
+
+/** The magnitudes per filter that the stored factors stand for; products of two binary16 are exact in binary32. */
+export function applyFactors(factors: MagnitudeFactors): Magnitudes & { readonly factors: MagnitudeFactors } {
+  const { positive, negative, scale } = factors
+  return {
+    positive: scale.map(s => (s < 0 ? -s * negative : s * positive)),
+    negative: scale.map(s => (s < 0 ? -s * positive : s * negative)),
+    factors,
+  }
+}
+
+/** Turns the signs of the filters whose scale is negative; its own inverse. In place. */
+export function turnSigns(assignment: Int8Array, scale: Float32Array): Int8Array {
+  const perFilter = assignment.length / scale.length
+  scale.forEach((s, filter) => {
+    if (s >= 0) return
+    for (let index = filter * perFilter; index < (filter + 1) * perFilter; index++) {
+      assignment[index] = -assignment[index]!
+    }
+  })
+  return assignment
+}
+
+function ternaryTensor(shape: TensorShape, assignment: Int8Array, magnitudes: Magnitudes): TernaryTensor {
+  if (magnitudes.factors !== undefined) turnSigns(assignment, magnitudes.factors.scale)
+  return { kind: 'ternary', shape: shape.dims, assignment, ...magnitudes }
+}
+
+function expectClearPadding(reader: ByteReader, bits: Uint8Array, used: number): void {
+  const rest = used & 7
+  if (rest !== 0 && bits[bits.length - 1]! >> rest !== 0) {
+    throw reader.failure('file/damaged', 'expected the unused bits of the last byte to be 0')
+  }
+}
+
+function bitCount(byte: number): number {
+  let count = 0
+  for (let rest = byte; rest !== 0; rest &= rest - 1) count++
+  return count
+}
