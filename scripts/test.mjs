@@ -31,8 +31,8 @@ const skips = []
 let next = 0
 if (!compiles)
   failures.push({ name: 'tsc -b', error: 'the packages do not compile; the messages above say where' })
-else if (files.length === 0)
-  failures.push({ name: 'no test file', error: `none has ${parts.join(' or ')} in its path` })
+if (files.length === 0)
+  failures.push({ name: 'no test file', error: `none has ${parts.join(' or ') || 'any name'} in its path` })
 else await Promise.all(Array.from({ length: concurrency }, runQueue))
 finish(failures, passed, skips)
 
