@@ -1,0 +1,57 @@
+/** Parameters in CPU memory: a run reads one buffer and writes the other, then they change places. */
+import type * as ort from 'onnxruntime-node'
+import type { Tensor } from '../core/index.ts'
+import { fromOrt, toOrt } from './ort-tensor.node.ts'
+import type { ProgramState } from './program-state.node.ts'
+import type { ProgramDescription } from './worker-protocol.ts'
+
+function copyOf({ dtype, shape, data }: Tensor): Tensor {
+  return { dtype, shape, data: data.slice() }
+}
+
+export class CpuState implements ProgramState {
+  readonly #program: ProgramDescription
+  readonly #current: Record<string, ort.Tensor> = {}
+  /** By ONNX output. */
+  readonly #next: Record<string, ort.Tensor> = {}
+
+  constructor(program: ProgramDescription) {
+    this.#program = program
+  }
+
+  async set(name: string, value: Tensor): Promise<void> {
+    this.#current[name] = toOrt(copyOf(value))
+    const output = this.#program.state.get(name)
+    if (output !== undefined) this.#next[output] ??= toOrt(copyOf(value))
+  }
+
+  async get(name: string): Promise<Tensor> {
+    return copyOf(fromOrt(this.#current[name]!))
+  }
+
+  async copyFrom(other: ProgramState, name: string): Promise<void> {
+    await this.set(name, await other.get(name))
+  }
+
+  feeds(): Readonly<Record<string, ort.Tensor>> {
+    return this.#current
+  }
+
+  fetches(): Readonly<Record<string, ort.Tensor | null>> {
+    return this.#next
+  }
+
+  advance(): void {
+    for (const [name, output] of this.#program.state) {
+      const written = this.#next[output]!
+      this.#next[output] = this.#current[name]!
+      this.#current[name] = written
+    }
+  }
+
+  async release(): Promise<void> {
+    for (const held of [this.#current, this.#next]) {
+      for (const name of Object.keys(held)) delete held[name]
+    }
+  }
+}

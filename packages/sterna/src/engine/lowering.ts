@@ -1,0 +1,17 @@
+/** A lowering turns a graph of our operators into an ONNX model of operators that a device runs well. */
+import type { OnnxModel } from '../formats/onnx/index.ts'
+import type { EngineDevice, Program } from './types.ts'
+
+export interface LoweredProgram {
+  /** Its inputs are the graph's inputs and parameters, under their names. */
+  readonly model: OnnxModel
+  /** Graph output -> ONNX output, for the outputs that are not state. */
+  readonly outputs: ReadonlyMap<string, string>
+  /** Parameter -> ONNX output that is its next value. */
+  readonly state: ReadonlyMap<string, string>
+}
+
+export interface Lowering {
+  readonly name: string
+  lower(program: Program, device: EngineDevice): LoweredProgram
+}

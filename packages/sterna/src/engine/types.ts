@@ -1,0 +1,37 @@
+/** What an engine is: it holds programs (graphs with state) and runs them. */
+import type { Tensor } from '../core/index.ts'
+import type { Graph } from '../graph/index.ts'
+
+export type EngineDevice = 'cpu' | 'webgpu'
+
+/**
+ * A graph and what happens to its parameters. After every run the parameter named by a key of `state` takes
+ * the value of the output that the key maps to; the other parameters stay as they were set.
+ */
+export interface Program {
+  readonly graph: Graph
+  readonly state: ReadonlyMap<string, string>
+}
+
+/** A program made ready. Runs are carried out in the order of the calls, so several may be queued. */
+export interface Executable {
+  /** Sets parameters by name; each must be set once before the first run. The tensors are copied. */
+  setState(tensors: ReadonlyMap<string, Tensor>): Promise<void>
+  /** Parameters by name (default: all), as they are after the runs called before. */
+  getState(names?: Iterable<string>): Promise<Map<string, Tensor>>
+  /** Copies parameters from another executable of the same engine without leaving the device. */
+  copyStateFrom(other: Executable, names: Iterable<string>): Promise<void>
+  /** The graph's outputs that are not state. The inputs are copied before this returns. */
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  release(): Promise<void>
+}
+
+export interface Engine {
+  readonly device: EngineDevice
+  /** Why this device runs, in words for a person. */
+  readonly reason: string
+  /** Threads of the CPU's kernels. */
+  readonly threads: number
+  load(program: Program): Promise<Executable>
+  close(): Promise<void>
+}

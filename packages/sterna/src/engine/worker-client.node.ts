@@ -1,0 +1,70 @@
+/** The main thread's side of the worker: numbered requests, and one failure for all when the worker dies. */
+import { Worker } from 'node:worker_threads'
+import { SternaError } from '../core/index.ts'
+import type { WorkerCall, WorkerCalls, WorkerRequest, WorkerResponse } from './worker-protocol.ts'
+
+interface Pending {
+  readonly where: string
+  readonly resolve: (result: WorkerCalls[WorkerCall]['result']) => void
+  readonly reject: (error: SternaError) => void
+}
+
+export class WorkerClient {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, Pending>()
+  #next = 0
+  #ended: string | undefined
+
+  constructor() {
+    this.#worker = new Worker(new URL('./worker.node.js', import.meta.url), { name: 'sterna-engine' })
+    this.#worker.unref()
+    this.#worker.on('message', (response: WorkerResponse) => this.#settle(response))
+    this.#worker.on('error', error => this.#end(error.message))
+    this.#worker.on('exit', code => this.#end(`the worker ended with code ${code}`))
+  }
+
+  /** `where` names the graph or the step in errors; `transfer` moves memory instead of copying it. */
+  call<Call extends WorkerCall>(
+    call: Call,
+    request: WorkerCalls[Call]['request'],
+    where: string,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<WorkerCalls[Call]['result']> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(failure(where, this.#ended))
+        return
+      }
+      const id = this.#next++
+      this.#pending.set(id, { where, resolve: resolve as Pending['resolve'], reject })
+      // Only a worker with work to do keeps the process alive.
+      if (this.#pending.size === 1) this.#worker.ref()
+      this.#worker.postMessage({ id, call, request } as WorkerRequest, transfer)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#end('the engine has been closed')
+    await this.#worker.terminate()
+  }
+
+  #settle(response: WorkerResponse): void {
+    const pending = this.#pending.get(response.id)
+    if (pending === undefined) return
+    this.#pending.delete(response.id)
+    if (this.#pending.size === 0) this.#worker.unref()
+    if ('failure' in response) pending.reject(failure(pending.where, response.failure))
+    else pending.resolve(response.result)
+  }
+
+  #end(reason: string): void {
+    this.#ended ??= reason
+    for (const pending of this.#pending.values()) pending.reject(failure(pending.where, reason))
+    this.#pending.clear()
+    this.#worker.unref()
+  }
+}
+
+function failure(where: string, message: string): SternaError {
+  return new SternaError('engine/failed', `${where}: ${message}`)
+}

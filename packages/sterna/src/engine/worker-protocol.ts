@@ -1,0 +1,52 @@
+/** What the main thread asks of the engine's worker thread, and what it gets back. */
+import type { Tensor } from '../core/index.ts'
+import type { EngineDevice } from './types.ts'
+
+export interface ProgramDescription {
+  readonly name: string
+  /** An ONNX file. */
+  readonly model: Uint8Array
+  readonly parameters: readonly string[]
+  /** Graph output -> ONNX output, for the outputs that are handed back. */
+  readonly outputs: ReadonlyMap<string, string>
+  /** Parameter -> ONNX output that is its next value. */
+  readonly state: ReadonlyMap<string, string>
+}
+
+/** Executables are known by number. */
+export interface WorkerCalls {
+  open: { request: { readonly device: EngineDevice; readonly threads: number }; result: null }
+  load: { request: { readonly executable: number; readonly program: ProgramDescription }; result: null }
+  setState: {
+    request: { readonly executable: number; readonly tensors: ReadonlyMap<string, Tensor> }
+    result: null
+  }
+  getState: {
+    request: { readonly executable: number; readonly names: readonly string[] }
+    result: Map<string, Tensor>
+  }
+  copyState: {
+    request: { readonly executable: number; readonly from: number; readonly names: readonly string[] }
+    result: null
+  }
+  run: {
+    request: { readonly executable: number; readonly inputs: Readonly<Record<string, Tensor>> }
+    /** The inputs' memory comes back to be used again. */
+    result: { readonly outputs: Record<string, Tensor>; readonly inputs: readonly Tensor[] }
+  }
+  release: { request: { readonly executable: number }; result: null }
+}
+
+export type WorkerCall = keyof WorkerCalls
+
+export type WorkerRequest = {
+  [Call in WorkerCall]: {
+    readonly id: number
+    readonly call: Call
+    readonly request: WorkerCalls[Call]['request']
+  }
+}[WorkerCall]
+
+export type WorkerResponse =
+  | { readonly id: number; readonly result: WorkerCalls[WorkerCall]['result'] }
+  | { readonly id: number; readonly failure: string }
