@@ -1,0 +1,1 @@
+export { createGlyphs, type GlyphsOptions, parseGlyphsOptions } from './glyphs.ts'

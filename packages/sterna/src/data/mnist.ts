@@ -1,0 +1,43 @@
+/** MNIST (LeCun, Cortes, Burges): four IDX files become a data set. */
+import { gunzip, isGzip, readIdx } from '../formats/index.ts'
+import { type Dataset, digestDataset, type LabelledImages } from './dataset.ts'
+import { type NamedBytes, naming, pairImages } from './labelled-images.ts'
+import { normalizationPresets } from './normalization.ts'
+
+/** The four files by their role. */
+export const MNIST_ROLES = ['train-images', 'train-labels', 't10k-images', 't10k-labels'] as const
+export type MnistRole = (typeof MNIST_ROLES)[number]
+
+/** No MNIST file is longer than 47,040,016 bytes; anything far beyond is not MNIST. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024
+
+const IMAGE_SHAPE = [1, 28, 28] as const
+const CLASSES = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const
+
+/** The data set of four IDX files. */
+export function readMnist(files: Readonly<Record<MnistRole, NamedBytes>>): Dataset {
+  const train = readPart(files['train-images'], files['train-labels'])
+  const test = readPart(files['t10k-images'], files['t10k-labels'])
+  return {
+    name: 'mnist',
+    classes: CLASSES,
+    imageShape: IMAGE_SHAPE,
+    normalization: normalizationPresets.mnist,
+    train,
+    test,
+    digest: digestDataset(IMAGE_SHAPE, train, test),
+  }
+}
+
+function readPart(images: NamedBytes, labels: NamedBytes): LabelledImages {
+  return pairImages(
+    readFile(images),
+    readFile(labels),
+    { imageShape: IMAGE_SHAPE.slice(1), classes: CLASSES.length },
+    { images: images.name, labels: labels.name },
+  )
+}
+
+function readFile({ name, bytes }: NamedBytes) {
+  return naming(name, () => readIdx(isGzip(bytes) ? gunzip(bytes, { maxBytes: MAX_FILE_BYTES }) : bytes))
+}
