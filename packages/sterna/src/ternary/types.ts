@@ -19,7 +19,10 @@ export interface LayerContext {
 /** State beside the latent weight (magnitudes, thresholds), by short name: `{ positive, negative }`. */
 export type QuantizerState<Item> = Readonly<Record<string, Item>>
 
-/** How a state tensor is treated by the optimiser; 'fixed' state is carried along untouched. */
+/**
+ * How a state tensor is treated by the optimiser. 'magnitude' and 'threshold' are learned; 'fixed' gets no
+ * gradient and no update, and only `constrain` may replace it (thresholds that follow the latent weight).
+ */
 export type StateRole = 'magnitude' | 'threshold' | 'fixed'
 
 export interface Quantized {
@@ -71,15 +74,20 @@ export interface Quantizer {
     quantized: Quantized,
     layer: LayerContext,
   ): QuantizerGradients
-  /** After the optimiser step: floors and clips. Returns only what it changes. */
+  /**
+   * After the optimiser step, with the new latent weight and state: floors, and the 'fixed' state that
+   * follows the latent weight. Returns only what it changes.
+   */
   constrain?(
     b: GraphBuilder,
     latent: Value,
     state: QuantizerState<Value>,
     layer: LayerContext,
   ): { readonly latent?: Value; readonly state?: QuantizerState<Value> }
-  /** The final levels, in plain arithmetic; equals what `forward` computes. */
+  /** The final levels, in plain arithmetic: the assignment is exactly the one `forward` computes with. */
   assign(latent: Tensor<'f32'>, state: QuantizerState<Tensor<'f32'>>, layer: LayerContext): TernaryWeight
+  /** The quantizer that `freeze` hands out, for a run that resumes after freezing. */
+  readonly frozen?: Quantizer
   /** A quantizer whose assignment no longer moves, with the latent tensor and state to continue from. */
   freeze?(
     latent: Tensor<'f32'>,
