@@ -98,8 +98,8 @@ function readMagnitudes(reader: ByteReader, shape: TensorShape): Magnitudes {
 export function applyFactors(factors: MagnitudeFactors): Magnitudes & { readonly factors: MagnitudeFactors } {
   const { positive, negative, scale } = factors
   return {
-    positive: scale.map(s => (s < 0 ? -s * negative : s * positive)),
-    negative: scale.map(s => (s < 0 ? -s * positive : s * negative)),
+    positive: scale.map(s => Math.abs(s) * (s < 0 ? negative : positive)),
+    negative: scale.map(s => Math.abs(s) * (s < 0 ? positive : negative)),
     factors,
   }
 }

@@ -1,0 +1,1 @@
+export { writeSterna } from './write-sterna.ts'
