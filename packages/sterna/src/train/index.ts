@@ -1,0 +1,30 @@
+export {
+  CHECKPOINT_VERSION,
+  type Checkpoint,
+  readCheckpoint,
+  type TrainProgress,
+  writeCheckpoint,
+} from './checkpoint.ts'
+export {
+  checkConfig,
+  type OptimiserConfig,
+  type ParameterGroup,
+  type PerGroup,
+  parameterGroups,
+  type TrainConfig,
+} from './config.ts'
+export {
+  argMax,
+  createEnginePredictor,
+  type EnginePredictor,
+  type Evaluation,
+  type EvaluationSet,
+  evaluate,
+  type Predictor,
+} from './evaluate.ts'
+export type { EpochRecord, TrainEvent } from './events.ts'
+export { type LossName, lossNames } from './loss.ts'
+export { levels, materialize, type QuantizedLayers, quantizeNetwork } from './quantized-network.ts'
+export { parseSchedule, type Schedule, scheduleFactor } from './schedule.ts'
+export { buildStep, type StepProgram, stepInputs } from './step-graph.ts'
+export { type TrainedNetwork, type TrainOptions, type TrainResult, train } from './trainer.ts'
