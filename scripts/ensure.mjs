@@ -32,7 +32,7 @@ export function ensureInstalled() {
       ? spawnSync('npm', ['ci'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' })
       : spawnSync(process.execPath, [npm, 'ci'], { cwd: root, stdio: ['ignore', 2, 2] })
   if (error !== undefined) fail(`npm could not be started: ${error.message}`)
-  if (status !== 0) fail(`npm ci ended with code ${status}; is the npm registry reachable?`)
+  if (status !== 0) fail(`npm ci ended with code ${status}; its messages above say why`)
 }
 
 /** Compiles both packages and returns tsc's exit code; unchanged sources cost a second or less. */

@@ -59,6 +59,14 @@ test('the lockfile names no host, and only ONNX Runtime has an install script (w
   assert.match(read('.npmrc'), /^ignore-scripts=true$/m)
 })
 
+test('the lockfile holds what every platform needs, so that npm ci works on each', () => {
+  const { packages } = readJson('package-lock.json')
+  const missing = Object.values(packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter(name => packages[`node_modules/${name}`] === undefined),
+  )
+  assert.deepEqual(missing, [])
+})
+
 for (const folder of published) {
   const { name, exports, bin = {} } = readJson(`${folder}/package.json`)
 
