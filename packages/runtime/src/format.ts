@@ -1,17 +1,16 @@
 /** What a writer of `.sterna` files shares with the reader: `sterna-runtime/format`. */
+export { forbiddenInNames } from './byte-reader.ts'
 export {
   applyFactors,
   type CodecName,
   f16Codec,
   f32Codec,
-  floatToHalf,
   halfToFloat,
   i8Codec,
   type MagnitudeLayout,
   magnitudeBytes,
   magnitudeLayouts,
   maskSignCodec,
-  roundToHalf,
   signCodec,
   type TensorShape,
   turnSigns,
@@ -20,9 +19,7 @@ export {
 export {
   crc32,
   type FieldCoding,
-  fileLimits,
   fixedHeaderBytes,
-  forbiddenInNames,
   formatVersion,
   magic,
   metadataProblem,
@@ -32,3 +29,4 @@ export {
   sectionEntryBytes,
   sectionKinds,
 } from './file/index.ts'
+export { fileLimits } from './limits.ts'

@@ -1,6 +1,6 @@
 /** The shape of a weight codec: how one tensor lies in its payload. */
-import type { ByteReader } from '../file/byte-reader.ts'
-import type { PackedTensor } from '../file/types.ts'
+import type { ByteReader } from '../byte-reader.ts'
+import type { PackedTensor } from '../tensors.ts'
 
 export type CodecName = 'f32' | 'f16' | 'i8' | 'mask-sign' | 'sign'
 

@@ -1,5 +1,5 @@
 /** Codecs for tensors that are not ternary: binary32, binary16, and 8-bit codes with a scale per first axis. */
-import type { ByteReader } from '../file/byte-reader.ts'
+import type { ByteReader } from '../byte-reader.ts'
 import type { WeightCodec } from './codec.ts'
 import { halfToFloat } from './half.ts'
 

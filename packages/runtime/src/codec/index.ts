@@ -11,7 +11,7 @@ export function codecById(id: number): WeightCodec | undefined {
 
 export type { CodecName, TensorShape, WeightCodec } from './codec.ts'
 export { f16Codec, f32Codec, i8Codec } from './dense.ts'
-export { floatToHalf, halfToFloat, roundToHalf } from './half.ts'
+export { halfToFloat } from './half.ts'
 export {
   applyFactors,
   type MagnitudeLayout,

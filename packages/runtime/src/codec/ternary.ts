@@ -1,6 +1,6 @@
 /** Codecs for ternary tensors: the magnitudes, then which weights are not zero, then their signs. */
-import type { ByteReader } from '../file/byte-reader.ts'
-import type { MagnitudeFactors, TernaryTensor } from '../file/types.ts'
+import type { ByteReader } from '../byte-reader.ts'
+import type { MagnitudeFactors, TernaryTensor } from '../tensors.ts'
 import type { TensorShape, WeightCodec } from './codec.ts'
 import { halves } from './dense.ts'
 

@@ -1,7 +1,7 @@
 /** The outermost layer of a `.sterna` file: magic, version, section table, checksums. */
 import { SternaError } from '../errors.ts'
+import { fileLimits } from '../limits.ts'
 import { crc32 } from './crc32.ts'
-import { fileLimits } from './limits.ts'
 
 /** 0x89 is no ASCII; CR LF and a lone LF show a transfer as text; 0x1A ends a listing on old systems. */
 export const magic: readonly number[] = [0x89, 0x53, 0x54, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a]

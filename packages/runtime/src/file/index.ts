@@ -1,7 +1,5 @@
-export { forbiddenInNames } from './byte-reader.ts'
 export { fixedHeaderBytes, formatVersion, magic, sectionEntryBytes, sectionKinds } from './container.ts'
 export { crc32 } from './crc32.ts'
-export { fileLimits } from './limits.ts'
 export { type FieldCoding, type OperatorSchema, operatorById, operatorSchemas } from './operator-schema.ts'
 export { metadataProblem } from './read-metadata.ts'
 export { type ReadSterna, readSterna } from './read-sterna.ts'

@@ -1,8 +1,9 @@
 /** The graph section: inputs, nodes and outputs. Edges are numbers there; names are made here. */
+
+import { ByteReader } from '../byte-reader.ts'
+import { fileLimits } from '../limits.ts'
 import type { InferenceOperatorName } from '../operators.ts'
-import { ByteReader } from './byte-reader.ts'
 import type { Section } from './container.ts'
-import { fileLimits } from './limits.ts'
 import { type FieldCoding, operatorById, operatorSchemas } from './operator-schema.ts'
 import type { PackedModel, PackedNode } from './types.ts'
 

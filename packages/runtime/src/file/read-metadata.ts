@@ -1,7 +1,7 @@
 /** The metadata section: one JSON object. Optional; nothing in it changes what the network computes. */
-import { ByteReader } from './byte-reader.ts'
+import { ByteReader } from '../byte-reader.ts'
+import { fileLimits } from '../limits.ts'
 import type { Section } from './container.ts'
-import { fileLimits } from './limits.ts'
 import type { PackedMetadata } from './types.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,6 +1,7 @@
 /** Reads a whole `.sterna` file (`docs/format.md`). */
+
+import { ByteReader } from '../byte-reader.ts'
 import type { CodecName } from '../codec/index.ts'
-import { ByteReader } from './byte-reader.ts'
 import { readContainer } from './container.ts'
 import { readGraph } from './read-graph.ts'
 import { readMetadata } from './read-metadata.ts'

@@ -1,8 +1,9 @@
 /** The tensors section: codec, shape and payload length of every tensor, in payload order. */
+
+import { ByteReader } from '../byte-reader.ts'
 import { codecById, type TensorShape, type WeightCodec } from '../codec/index.ts'
-import { ByteReader } from './byte-reader.ts'
+import { fileLimits } from '../limits.ts'
 import type { Section } from './container.ts'
-import { fileLimits } from './limits.ts'
 
 export interface TensorEntry {
   readonly codec: WeightCodec

@@ -1,6 +1,7 @@
 /** Appends the primitives of a `.sterna` file to a growing buffer; the counterpart of the runtime's reader. */
-import { fileLimits, floatToHalf, forbiddenInNames } from 'sterna-runtime/format'
+import { fileLimits, forbiddenInNames } from 'sterna-runtime/format'
 import { SternaError } from '../core/index.ts'
+import { f32ToF16Bits } from '../formats/index.ts'
 
 const utf8 = new TextEncoder()
 
@@ -32,7 +33,7 @@ export class ByteWriter {
 
   /** The nearest binary16; `what` names the number in the error for one that does not fit. */
   f16(value: number, what: string): void {
-    const bits = floatToHalf(value)
+    const bits = f32ToF16Bits(value)
     if ((bits & 0x7c00) === 0x7c00) {
       throw new SternaError('tensor/invalid', `${what}: ${value} does not fit 16 bits (largest 65504)`)
     }

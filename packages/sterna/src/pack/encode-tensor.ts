@@ -8,12 +8,12 @@ import {
   type MagnitudeLayout,
   magnitudeLayouts,
   maskSignCodec,
-  roundToHalf,
   signCodec,
   turnSigns,
   type WeightCodec,
 } from 'sterna-runtime/format'
 import { SternaError, sizeOf } from '../core/index.ts'
+import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
 
 export interface EncodedTensor {
@@ -111,7 +111,10 @@ function encodeMagnitudes(out: ByteWriter, tensor: TernaryTensor, name: string):
     )
   }
   for (const value of factors.scale) out.f16(value, `tensor "${name}", scale`)
-  return turnSigns(tensor.assignment.slice(), factors.scale.map(roundToHalf))
+  return turnSigns(
+    tensor.assignment.slice(),
+    factors.scale.map(value => f16BitsToF32(f32ToF16Bits(value))),
+  )
 }
 
 /** One bit for each level, the first in the lowest bit of the first byte. */

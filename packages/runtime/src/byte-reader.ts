@@ -1,5 +1,5 @@
 /** Reads a bounded range of bytes front to back; every failure names the byte offset in the file. */
-import { SternaError, type SternaErrorCode } from '../errors.ts'
+import { SternaError, type SternaErrorCode } from './errors.ts'
 import { fileLimits } from './limits.ts'
 
 /** Names end up on terminals; `#` tells apart the names that a reader makes itself. */

@@ -1,0 +1,47 @@
+/** The weights of a `.sterna` file as plain data. */
+
+/** w = assignment × (positive where +1, negative where −1); negative magnitudes are stored as numbers ≥ 0. */
+export interface TernaryTensor {
+  readonly kind: 'ternary'
+  readonly shape: readonly number[]
+  /** −1, 0 or +1 each, row-major. */
+  readonly assignment: Int8Array
+  /** One number for the tensor, or one per output filter (first axis). */
+  readonly positive: Float32Array
+  readonly negative: Float32Array
+  /** Present where the file holds the magnitudes as two numbers for the tensor times one per filter. */
+  readonly factors?: MagnitudeFactors
+}
+
+/**
+ * How a folded batch norm is stored. Filter c has the magnitudes |scale[c]| × positive and
+ * |scale[c]| × negative; where scale[c] < 0 every sign of the filter is turned and the two change places.
+ * The tensor's `assignment`, `positive` and `negative` already say the result; nobody but a writer needs this.
+ */
+export interface MagnitudeFactors {
+  readonly positive: number
+  readonly negative: number
+  readonly scale: Float32Array
+}
+
+/** Already widened to float32; `storage` says how it lies in the file. */
+export interface FloatTensor {
+  readonly kind: 'dense'
+  readonly shape: readonly number[]
+  readonly storage: 'f32' | 'f16'
+  readonly data: Float32Array
+}
+
+/** data[c, …] = codes[c, …] × scale[c], c being the first axis. */
+export interface Int8Tensor {
+  readonly kind: 'dense'
+  readonly shape: readonly number[]
+  readonly storage: 'i8'
+  readonly data: Float32Array
+  /** −127 … 127. */
+  readonly codes: Int8Array
+  readonly scale: Float32Array
+}
+
+export type DenseTensor = FloatTensor | Int8Tensor
+export type PackedTensor = TernaryTensor | DenseTensor
