@@ -27,7 +27,7 @@ export function contiguousStrides(shape: readonly number[]): number[] {
  */
 export function gatherStrided(
   source: Uint8Array,
-  elementBytes: 1 | 2 | 4 | 8,
+  elementBytes: number,
   view: StridedView,
   count: number,
   where: string,
@@ -60,14 +60,14 @@ export function gatherStrided(
   )
   if (isContiguous) return source.subarray(offset * elementBytes, (offset + count) * elementBytes)
 
-  const aligned = new Uint8Array(source)
-  const from = words(aligned.buffer, elementBytes, available)
   const result = new Uint8Array(count * elementBytes)
-  const to = words(result.buffer, elementBytes, count)
   const index = new Array<number>(shape.length).fill(0)
   let position = offset
   for (let i = 0; i < count; i++) {
-    to[i] = from[position]!
+    // Byte by byte: the source need not be aligned, and copying it whole for each view could cost without bound.
+    for (let byte = 0; byte < elementBytes; byte++) {
+      result[i * elementBytes + byte] = source[position * elementBytes + byte]!
+    }
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       position += strides[axis]!
       if (++index[axis]! < shape[axis]!) break
@@ -76,24 +76,4 @@ export function gatherStrided(
     }
   }
   return result
-}
-
-/** Unsigned words, so that no NaN's bits change on the way. */
-function words(
-  buffer: ArrayBuffer,
-  elementBytes: 1 | 2 | 4 | 8,
-  count: number,
-): { [index: number]: number | bigint } {
-  switch (elementBytes) {
-    case 1:
-      return new Uint8Array(buffer, 0, count)
-    case 2:
-      return new Uint16Array(buffer, 0, count)
-    case 4:
-      return new Uint32Array(buffer, 0, count)
-    case 8:
-      return new BigUint64Array(buffer, 0, count)
-    default:
-      return elementBytes satisfies never
-  }
 }
