@@ -4,16 +4,21 @@ import { inspect } from 'node:util'
 export default async function* events(source) {
   for await (const { type, data } of source) {
     if (type !== 'test:pass' && type !== 'test:fail') continue
-    const { name, nesting, skip, details } = data
-    const error = details.error?.cause ?? details.error
+    const { name, skip, details } = data
     yield `${JSON.stringify({
       name,
-      nesting,
       passed: type === 'test:pass',
       skip: skip === undefined || skip === false ? undefined : skip === true ? 'no reason given' : skip,
       isSuite: details.type === 'suite',
-      error:
-        error === undefined ? undefined : typeof error === 'string' ? error : inspect(error, { depth: 4 }),
+      error: describe(details.error),
     })}\n`
   }
+}
+
+/** Why a test failed, without the test runner's own stack; nothing where only a test within it failed. */
+function describe(error) {
+  if (error === undefined || error.failureType === 'subtestsFailed') return undefined
+  const cause = error.cause ?? error
+  const text = typeof cause === 'string' ? cause : inspect(cause, { depth: 4 })
+  return text.replaceAll(/\n +at [^\n]*node:internal[^\n]*/g, '')
 }
