@@ -25,6 +25,7 @@ export type SternaErrorCode =
   | 'data/checksum'
   | 'data/invalid'
   | 'data/offline'
+  | 'data/interrupted' // a download was stopped; it can be continued
   // === training ===
   | 'train/non-finite'
   | 'train/diverged'
