@@ -24,6 +24,7 @@ export {
 } from './evaluate.ts'
 export type { EpochRecord, TrainEvent } from './events.ts'
 export { type LossName, lossNames } from './loss.ts'
+export { type ConfigOverrides, defaultConfig, type GroupNumbers } from './presets.ts'
 export { levels, materialize, type QuantizedLayers, quantizeNetwork } from './quantized-network.ts'
 export { parseSchedule, type Schedule, scheduleFactor } from './schedule.ts'
 export { buildStep, type StepProgram, stepInputs } from './step-graph.ts'

@@ -1,0 +1,10 @@
+export {
+  type LoadedRun,
+  loadRun,
+  RUN_FORMAT_VERSION,
+  type RunConfig,
+  type RunSummary,
+  readRunConfig,
+  resumeRun,
+  trainRun,
+} from './run-directory.node.ts'
