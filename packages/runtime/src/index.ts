@@ -15,4 +15,25 @@ export {
   readSterna,
   type TernaryTensor,
 } from './file/index.ts'
+export { runReference, type View } from './kernels/reference/index.ts'
 export type * from './operators.ts'
+export {
+  type Arithmetic,
+  type KernelName,
+  type LayerDescription,
+  type MemoryUse,
+  type ModelDescription,
+  planLimits,
+} from './plan/index.ts'
+export {
+  type Classification,
+  describeModel,
+  type LoadOptions,
+  load,
+  loadModel,
+  type Port,
+  type RunInput,
+  type RunOutput,
+  type RunResult,
+  type Session,
+} from './session/index.ts'

@@ -1,0 +1,206 @@
+/** Which kernel computes a step, and why. */
+import type { PackedModel, PackedNode, TernaryTensor } from '../file/types.ts'
+import { isMoving, type Movement, movementOf } from './moves.ts'
+import { type Shape, sameShape, sizeOf } from './shape.ts'
+import { resolveAxes } from './shape-rules.ts'
+import type { Bounds, LinearStep, Step } from './steps.ts'
+import { chooseTiling, type Tiling } from './tile.ts'
+import { layOutWindow, type WindowLayout } from './window.ts'
+
+/** One magnitude for +1 and −1 needs one multiplication an output, two need two. */
+export type Magnitudes = 'equal' | 'two'
+
+export interface Tiled {
+  readonly layout: WindowLayout
+  readonly tiling: Tiling
+}
+
+export type Kernel =
+  /** Ternary convolution: per output channel a list of inputs to add and one to subtract, a tile at a time. */
+  | ({ readonly name: 'add-lists'; readonly magnitudes: Magnitudes } & Tiled)
+  /** The same for single outputs (fully connected, or a 1×1 map): one number at a time. */
+  | {
+      readonly name: 'gather-lists'
+      readonly magnitudes: Magnitudes
+      readonly layout: WindowLayout | undefined
+    }
+  /** Convolution with one multiplication a weight. */
+  | ({ readonly name: 'dense-tiles' } & Tiled)
+  /** Matrix times vector, neighbouring outputs in the lanes. */
+  | { readonly name: 'dense-rows'; readonly layout: WindowLayout | undefined }
+  | ({ readonly name: 'pool-tiles'; readonly pool: 'max' | 'mean'; readonly area: number } & Tiled)
+  | { readonly name: 'copy'; readonly movement: Movement }
+  | { readonly name: 'clip'; readonly bounds: Bounds }
+  | { readonly name: 'combine'; readonly op: 'Add' | 'Sub' | 'Mul' }
+  /** Sums or means over the last axes. */
+  | { readonly name: 'row-sums'; readonly length: number; readonly scale: number }
+  /** The output is the input under another name. */
+  | { readonly name: 'alias' }
+  | { readonly name: 'reference' }
+
+export type KernelName = Kernel['name']
+
+export interface Choice {
+  readonly kernel: Kernel
+  readonly reason: string
+}
+
+/** Beyond this a window's offsets are not worth a list. */
+const maxWindowArea = 1 << 16
+
+/** Time of one addition through a scalar list entry over that of one dense multiply-add, as measured. */
+const gatherCost = 5
+
+export function chooseKernel(
+  step: Step,
+  model: PackedModel,
+  shapes: ReadonlyMap<string, Shape>,
+  simd: boolean,
+): Choice {
+  if (step.kind === 'linear') return chooseLinear(step, shapes)
+  const { node } = step
+  if (isAlias(node) && !model.tensors.has(node.inputs[0]!)) {
+    return { kernel: { name: 'alias' }, reason: 'only the shape changes' }
+  }
+  if (!simd) return reference('no 128-bit SIMD here')
+  if (node.inputs.some(name => model.tensors.has(name))) return reference('one operand is a stored tensor')
+  return chooseNode(node, shapes) ?? reference(`no SIMD kernel for this ${node.op}`)
+}
+
+const reference = (reason: string): Choice => ({ kernel: { name: 'reference' }, reason })
+
+const isAlias = ({ op }: PackedNode): boolean =>
+  op === 'Flatten' ||
+  op === 'Reshape' ||
+  op === 'Squeeze' ||
+  op === 'Unsqueeze' ||
+  op === 'Dropout' ||
+  op === 'Identity'
+
+function chooseLinear(step: LinearStep, shapes: ReadonlyMap<string, Shape>): Choice {
+  const { weight, convolution } = step
+  const shape = shapes.get(step.node.outputs[0]!)!
+  const layout = convolution && layOutWindow(convolution.window, shapes.get(step.input)!, shape)
+  const count = weight.kind === 'ternary' ? countNonZeros(weight) : 0
+  const total = sizeOf(weight.shape)
+  const percent = `${((100 * (total - count)) / total).toFixed(1)} % zeros`
+
+  if (layout !== undefined && sizeOf(layout.output) > 1) {
+    const tiling = chooseTiling(layout.output[0], layout.output[1])
+    if (weight.kind === 'dense') {
+      return { kernel: { name: 'dense-tiles', layout, tiling }, reason: 'the weights are not ternary' }
+    }
+    return {
+      kernel: { name: 'add-lists', magnitudes: magnitudesOf(weight), layout, tiling },
+      reason: `${percent}: ${count} additions an output position instead of ${total} multiplications`,
+    }
+  }
+
+  const contiguous = convolution === undefined || readsInOrder(step, layout!)
+  if (weight.kind === 'dense') {
+    if (!contiguous) {
+      const tiling = chooseTiling(1, 1)
+      return {
+        kernel: { name: 'dense-tiles', layout: layout!, tiling },
+        reason: 'the weights are not ternary and a filter reads scattered inputs',
+      }
+    }
+    return { kernel: { name: 'dense-rows', layout }, reason: 'the weights are not ternary' }
+  }
+  const lists: Kernel = { name: 'gather-lists', magnitudes: magnitudesOf(weight), layout }
+  if (!contiguous) return { kernel: lists, reason: `${percent}, and a filter reads scattered inputs` }
+  if (!step.filtersFirst && weight.positive.length + weight.negative.length > 2) {
+    return { kernel: { name: 'dense-rows', layout }, reason: 'the magnitudes differ along the inputs' }
+  }
+  if (count * gatherCost <= total) {
+    return { kernel: lists, reason: `${percent}: ${count} scalar additions beat ${total} SIMD multiply-adds` }
+  }
+  return {
+    kernel: { name: 'dense-rows', layout },
+    reason: `${percent}: ${total} SIMD multiply-adds beat ${count} scalar additions`,
+  }
+}
+
+/** Whether weight k of every filter of a 1×1 map belongs to input k of what the window reads. */
+function readsInOrder({ convolution, depth }: LinearStep, layout: WindowLayout): boolean {
+  const { window, groups } = convolution!
+  const [height, width] = window.kernel
+  const channels = depth / (height * width)
+  return (
+    groups === 1 &&
+    layout.offsetOf(channels - 1, height - 1, width - 1) === depth - 1 &&
+    layout.rowStep === width
+  )
+}
+
+function chooseNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Choice | undefined {
+  const inputs = node.inputs.map(name => shapes.get(name)!)
+  const x = inputs[0]!
+  const output = shapes.get(node.outputs[0]!)!
+  if (isMoving(node)) {
+    return {
+      kernel: { name: 'copy', movement: movementOf(node, inputs, output) },
+      reason: 'numbers only move',
+    }
+  }
+  switch (node.op) {
+    case 'Relu':
+      return {
+        kernel: { name: 'clip', bounds: { min: 0, max: Number.POSITIVE_INFINITY } },
+        reason: 'elementwise',
+      }
+    case 'Clip':
+      return { kernel: { name: 'clip', bounds: node.attributes }, reason: 'elementwise' }
+    case 'Add':
+    case 'Sub':
+    case 'Mul':
+      if (!sameShape(x, inputs[1]!)) return undefined
+      return { kernel: { name: 'combine', op: node.op }, reason: 'elementwise' }
+    case 'MaxPool':
+    case 'AveragePool': {
+      const { kernel, strides, pads } = node.attributes
+      const area = kernel[0] * kernel[1]
+      const uneven =
+        node.op === 'AveragePool' && !node.attributes.countIncludePad && pads.some(pad => pad > 0)
+      if (area > maxWindowArea || uneven || x[0] !== 1) return undefined
+      const layout = layOutWindow({ kernel, strides, dilations: [1, 1], pads }, x, output)
+      const tiling = chooseTiling(layout.output[0], layout.output[1])
+      const pool = node.op === 'MaxPool' ? 'max' : 'mean'
+      return {
+        kernel: { name: 'pool-tiles', pool, area, layout, tiling },
+        reason: 'one window for all channels',
+      }
+    }
+    case 'GlobalAveragePool':
+      return rowSums(x, [2, 3], true)
+    case 'ReduceMean':
+    case 'ReduceSum':
+      return rowSums(x, resolveAxes(node.attributes.axes, x.length, node.name), node.op === 'ReduceMean')
+    default:
+      return undefined
+  }
+}
+
+function rowSums(x: Shape, axes: readonly number[], mean: boolean): Choice | undefined {
+  const first = x.length - axes.length
+  if (axes.length === 0 || axes.some(axis => axis < first)) return undefined
+  const length = sizeOf(x.slice(first))
+  return {
+    kernel: { name: 'row-sums', length, scale: mean ? 1 / length : 1 },
+    reason: 'the summed axes are the last ones',
+  }
+}
+
+export function countNonZeros({ assignment }: TernaryTensor): number {
+  let count = 0
+  for (let i = 0; i < assignment.length; i++) count += assignment[i] === 0 ? 0 : 1
+  return count
+}
+
+export function magnitudesOf({ positive, negative }: TernaryTensor): Magnitudes {
+  const filters = Math.max(positive.length, negative.length)
+  for (let filter = 0; filter < filters; filter++) {
+    if (positive[filter % positive.length] !== negative[filter % negative.length]) return 'two'
+  }
+  return 'equal'
+}

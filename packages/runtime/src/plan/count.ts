@@ -1,0 +1,86 @@
+/** The arithmetic of a step. */
+import type { Kernel } from './choose.ts'
+import { countNonZeros } from './choose.ts'
+import { type Shape, sizeOf } from './shape.ts'
+import type { LinearStep, Step } from './steps.ts'
+
+/**
+ * Additions (subtractions count as such) and multiplications (so do divisions) of one image.
+ *
+ * - A ternary layer run from lists: one addition for each non-zero weight and output position, and for each
+ *   output value two multiplications, or one where both magnitudes are equal.
+ * - Any other Conv, Gemm or MatMul: one of each for every weight and output position, zeros included, because
+ *   such kernels do not look at the weight.
+ * - A bias and a fused residual: one addition for each output value.
+ * - Mean over n values: n − 1 additions and one multiplication. Sum, Add, Sub: one addition a term less one.
+ *   Mul, Div: one multiplication an output value. Batch norm: one of each an output value.
+ * - Comparisons (Relu, Clip, MaxPool), copies and the transcendental part of Sigmoid, Tanh and Softmax
+ *   count nothing.
+ */
+export interface Arithmetic {
+  readonly additions: number
+  readonly multiplications: number
+}
+
+export function countArithmetic(step: Step, kernel: Kernel, shapes: ReadonlyMap<string, Shape>): Arithmetic {
+  return step.kind === 'linear' ? countLinear(step, kernel, shapes) : countNode(step.node, shapes)
+}
+
+function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<string, Shape>): Arithmetic {
+  const outputs = sizeOf(shapes.get(step.output)!)
+  const perOutput = (step.bias === undefined ? 0 : 1) + (step.residual === undefined ? 0 : 1)
+  const positions = outputs / step.filters
+  const { weight } = step
+  if (weight.kind === 'ternary' && (kernel.name === 'add-lists' || kernel.name === 'gather-lists')) {
+    return {
+      additions: countNonZeros(weight) * positions + perOutput * outputs,
+      multiplications: (kernel.magnitudes === 'equal' ? 1 : 2) * outputs,
+    }
+  }
+  const products = sizeOf(weight.shape) * positions
+  return { additions: products + perOutput * outputs, multiplications: products }
+}
+
+function countNode(node: Step['node'], shapes: ReadonlyMap<string, Shape>): Arithmetic {
+  const x = shapes.get(node.inputs[0]!)!
+  const outputs = sizeOf(shapes.get(node.outputs[0]!)!)
+  const terms = sizeOf(x) - outputs
+  switch (node.op) {
+    case 'Conv':
+    case 'Gemm':
+    case 'MatMul': {
+      const weight = shapes.get(node.inputs[1]!)!
+      const depth =
+        node.op === 'Conv'
+          ? sizeOf(weight.slice(1))
+          : x[node.op === 'Gemm' && node.attributes.transA ? 0 : x.length - 1]!
+      const products = depth * outputs
+      return { additions: products + (node.inputs.length > 2 ? outputs : 0), multiplications: products }
+    }
+    case 'Add':
+    case 'Sub':
+      return { additions: outputs, multiplications: 0 }
+    case 'Mul':
+    case 'Div':
+      return { additions: 0, multiplications: outputs }
+    case 'BatchNormalization':
+    case 'HardSigmoid':
+      return { additions: outputs, multiplications: outputs }
+    case 'HardSwish':
+      return { additions: outputs, multiplications: 2 * outputs }
+    case 'AveragePool': {
+      const area = node.attributes.kernel[0] * node.attributes.kernel[1]
+      return { additions: (area - 1) * outputs, multiplications: outputs }
+    }
+    case 'GlobalAveragePool':
+    case 'ReduceMean':
+      return { additions: terms, multiplications: outputs }
+    case 'ReduceSum':
+      return { additions: terms, multiplications: 0 }
+    case 'Softmax':
+    case 'LogSoftmax':
+      return { additions: 2 * outputs, multiplications: node.op === 'Softmax' ? outputs : 0 }
+    default:
+      return { additions: 0, multiplications: 0 }
+  }
+}

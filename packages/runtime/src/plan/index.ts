@@ -1,0 +1,5 @@
+export type { Kernel, KernelName } from './choose.ts'
+export type { Arithmetic } from './count.ts'
+export type { LayerDescription, ModelDescription } from './describe.ts'
+export { planLimits } from './limits.ts'
+export type { MemoryUse } from './plan.ts'

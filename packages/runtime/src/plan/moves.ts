@@ -1,0 +1,70 @@
+/** Operators that compute nothing: Transpose, Slice, Pad and Concat as strided copies. */
+import type { PackedNode } from '../file/types.ts'
+import { type Shape, stridesOf } from './shape.ts'
+import { resolveAxes, resolveAxis, sliceRanges } from './shape-rules.ts'
+
+/** Copies `shape` elements; both sides have a first element and one stride an axis, in elements. */
+export interface Move {
+  readonly input: number
+  readonly shape: Shape
+  readonly source: { readonly start: number; readonly strides: readonly number[] }
+  readonly target: { readonly start: number; readonly strides: readonly number[] }
+}
+
+export interface Movement {
+  /** What the output holds where no move writes; absent when the moves cover it. */
+  readonly fill?: number
+  readonly moves: readonly Move[]
+}
+
+export const movingOperators = ['Transpose', 'Slice', 'Pad', 'Concat'] as const
+export type MovingNode = Extract<PackedNode, { readonly op: (typeof movingOperators)[number] }>
+
+export const isMoving = (node: PackedNode): node is MovingNode =>
+  (movingOperators as readonly string[]).includes(node.op)
+
+/** The copies a checked node stands for. */
+export function movementOf(node: MovingNode, inputs: readonly Shape[], output: Shape): Movement {
+  const x = inputs[0]!
+  const strides = stridesOf(x)
+  const contiguous = { start: 0, strides: stridesOf(output) }
+  switch (node.op) {
+    case 'Transpose': {
+      const source = resolveAxes(node.attributes.perm, x.length, node.name).map(axis => strides[axis]!)
+      return {
+        moves: [{ input: 0, shape: output, source: { start: 0, strides: source }, target: contiguous }],
+      }
+    }
+    case 'Slice': {
+      const ranges = sliceRanges(x, node.attributes, node.name)
+      const source = {
+        start: ranges.reduce((start, range, axis) => start + range.start * strides[axis]!, 0),
+        strides: ranges.map((range, axis) => range.step * strides[axis]!),
+      }
+      return { moves: [{ input: 0, shape: output, source, target: contiguous }] }
+    }
+    case 'Pad': {
+      const target = {
+        start: x.reduce(
+          (start, _, axis) => start + node.attributes.pads[axis]! * contiguous.strides[axis]!,
+          0,
+        ),
+        strides: contiguous.strides,
+      }
+      const moves = [{ input: 0, shape: x, source: { start: 0, strides }, target }]
+      return { fill: node.attributes.value, moves }
+    }
+    case 'Concat': {
+      const along = resolveAxis(node.attributes.axis, output.length, node.name)
+      let position = 0
+      const moves = inputs.map((shape, input) => {
+        const target = { start: position * contiguous.strides[along]!, strides: contiguous.strides }
+        position += shape[along]!
+        return { input, shape, source: { start: 0, strides: stridesOf(shape) }, target }
+      })
+      return { moves }
+    }
+    default:
+      return node satisfies never
+  }
+}

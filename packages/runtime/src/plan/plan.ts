@@ -1,0 +1,133 @@
+/** Everything that is decided about a model before memory is taken: steps, kernels, addresses. */
+import { SternaError } from '../errors.ts'
+import type { PackedModel } from '../file/types.ts'
+import { align, alignment, type Lifetime, planArena } from './arena.ts'
+import { type Choice, chooseKernel } from './choose.ts'
+import { planLimits } from './limits.ts'
+import { preparedBytes } from './prepared-bytes.ts'
+import { type Shape, sizeOf } from './shape.ts'
+import { inferShapes } from './shapes.ts'
+import { fuseSteps, type Step } from './steps.ts'
+import { checkWork } from './work.ts'
+
+export interface PlannedStep extends Choice {
+  readonly step: Step
+  /** Where the step's prepared weights lie, and how many bytes they take. */
+  readonly weights: { readonly address: number; readonly bytes: number }
+  /** Where the padded copy of the input lies, if the kernel needs one. */
+  readonly scratchAddress: number | undefined
+}
+
+export interface Plan {
+  readonly model: PackedModel
+  readonly simd: boolean
+  /** With batch size 1. */
+  readonly shapes: ReadonlyMap<string, Shape>
+  readonly steps: readonly PlannedStep[]
+  /** Byte address of every value that is computed or given; stored tensors have none. */
+  readonly addresses: ReadonlyMap<string, number>
+  readonly memory: MemoryUse
+}
+
+export interface MemoryUse {
+  /** Lists and matrices made from the weights. */
+  readonly weightBytes: number
+  /** Padded copies of inputs; layers of equal geometry share theirs. */
+  readonly scratchBytes: number
+  /** Inputs, outputs and everything between, laid over each other as their lifetimes allow. */
+  readonly arenaBytes: number
+  readonly totalBytes: number
+}
+
+/** Vector loads may reach this far beyond the last value. */
+const slackBytes = 4 * alignment
+
+/**
+ * Plans a model for one image at a time.
+ * @param simd whether 128-bit SIMD kernels may be used
+ * @throws SternaError as `inferShapes` does, and `file/limit` where the model asks for more memory or work than
+ *   `planLimits` allows
+ */
+export function planModel(model: PackedModel, simd: boolean): Plan {
+  const shapes = inferShapes(model)
+  checkWork(model, shapes)
+  const steps: Step[] = simd
+    ? fuseSteps(model, shapes)
+    : model.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }))
+  const choices = steps.map(step => chooseKernel(step, model, shapes, simd))
+
+  let address = alignment
+  const take = (bytes: number): number => {
+    const start = address
+    address = align(address + bytes)
+    return start
+  }
+  const planned = steps.map((step, index) => {
+    const choice = choices[index]!
+    const bytes = preparedBytes(step, choice.kernel, model, shapes)
+    return { ...choice, step, weights: { address: take(bytes), bytes } }
+  })
+  const weightBytes = address
+
+  const scratchAddresses = new Map<string, number>()
+  const withScratch = planned.map((entry): PlannedStep => {
+    const scratch = 'layout' in entry.kernel ? entry.kernel.layout?.scratch : undefined
+    if (scratch === undefined) return { ...entry, scratchAddress: undefined }
+    // A border of −∞ is not one of zeros.
+    const key = `${scratch.key} ${entry.kernel.name === 'pool-tiles' ? entry.kernel.pool : ''}`
+    const scratchAddress = scratchAddresses.get(key) ?? take(4 * scratch.floats)
+    scratchAddresses.set(key, scratchAddress)
+    return { ...entry, scratchAddress }
+  })
+  const scratchBytes = address - weightBytes
+
+  const { lifetimes, roots } = trackLifetimes(model, shapes, withScratch)
+  const arena = planArena(lifetimes)
+  const totalBytes = address + arena.bytes + slackBytes
+  if (totalBytes > planLimits.memoryBytes) {
+    throw new SternaError(
+      'file/limit',
+      `${model.name}: needs ${totalBytes} bytes of memory, at most ${planLimits.memoryBytes} are allowed`,
+    )
+  }
+  const addresses = new Map([...roots].map(([name, root]) => [name, address + arena.offsets.get(root)!]))
+  const memory = { weightBytes, scratchBytes, arenaBytes: arena.bytes, totalBytes }
+  return { model, simd, shapes, steps: withScratch, addresses, memory }
+}
+
+/** When each value is written and last read; an alias lives in the value it renames, its root. */
+function trackLifetimes(
+  model: PackedModel,
+  shapes: ReadonlyMap<string, Shape>,
+  steps: readonly PlannedStep[],
+): { lifetimes: Lifetime[]; roots: ReadonlyMap<string, string> } {
+  const roots = new Map<string, string>()
+  const lives = new Map<string, { first: number; last: number }>()
+  const begin = (name: string, first: number): void => {
+    roots.set(name, name)
+    lives.set(name, { first, last: first })
+  }
+  const extend = (name: string, last: number): void => {
+    const life = lives.get(roots.get(name) ?? '')
+    if (life !== undefined) life.last = Math.max(life.last, last)
+  }
+  for (const { name } of model.inputs) begin(name, -1)
+  for (const [index, { step, kernel }] of steps.entries()) {
+    for (const name of inputsOf(step)) extend(name, index)
+    if (kernel.name === 'alias') roots.set(step.output, roots.get(step.node.inputs[0]!)!)
+    else begin(step.output, index)
+  }
+  for (const name of model.outputs) extend(name, Number.POSITIVE_INFINITY)
+  const lifetimes = [...lives].map(([name, life]) => ({
+    name,
+    bytes: 4 * sizeOf(shapes.get(name)!),
+    ...life,
+  }))
+  return { lifetimes, roots }
+}
+
+/** Names of the values a step reads that are not stored tensors it has prepared. */
+export function inputsOf(step: Step): readonly string[] {
+  if (step.kind === 'node') return step.node.inputs
+  return step.residual === undefined ? [step.input] : [step.input, step.residual]
+}

@@ -1,0 +1,131 @@
+import { SternaError } from '../errors.ts'
+import type { PackedMetadata } from '../file/types.ts'
+import { describePlan, type ModelDescription } from '../plan/describe.ts'
+import { type Shape, sizeOf } from '../plan/shape.ts'
+import type { Executor } from './executor.ts'
+
+/** A named input or output with its shape for one image. */
+export interface Port {
+  readonly name: string
+  readonly shape: Shape
+}
+
+/** One array where the model has one input, otherwise one for each by name. */
+export type RunInput = Float32Array | Readonly<Record<string, Float32Array>>
+
+export interface RunOutput {
+  /** The first size is the number of images. */
+  readonly shape: Shape
+  readonly data: Float32Array
+}
+
+export interface RunResult {
+  /** The numbers of the first output, row-major. */
+  readonly output: Float32Array
+  /** Their shape; the first size is the number of images. */
+  readonly shape: Shape
+  /** Every output by name. */
+  readonly outputs: Readonly<Record<string, RunOutput>>
+}
+
+export interface Classification {
+  /** Position of the largest number of the first output; the first one where several are equal. */
+  readonly index: number
+  /** That number. */
+  readonly score: number
+  /** Its name, where the model's metadata has one. */
+  readonly label: string | undefined
+}
+
+/** A loaded model. Its memory was taken when it was loaded; running allocates nothing but the results. */
+export class Session {
+  readonly name: string
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+  readonly metadata: PackedMetadata
+  readonly #executor: Executor
+
+  constructor(executor: Executor) {
+    const { model, shapes } = executor.plan
+    this.name = model.name
+    this.inputs = model.inputs.map(({ name, shape }) => ({ name, shape }))
+    this.outputs = model.outputs.map(name => ({ name, shape: shapes.get(name)! }))
+    this.metadata = model.metadata
+    this.#executor = executor
+  }
+
+  /**
+   * Runs one image, or several that follow each other: how many is the array's length over the input's size.
+   * Each image runs by itself, so results do not depend on what it is run with.
+   * @param input numbers as the network was trained on (already normalised), row-major
+   * @throws SternaError `usage/input` where an input is missing or its length does not fit
+   */
+  run(input: RunInput): RunResult {
+    const arrays = this.inputs.map(port => pick(input, port, this.inputs.length))
+    const images = countImages(this.inputs, arrays)
+    const results = this.outputs.map(({ shape }): RunOutput => {
+      const batched = shape[0] === 1 ? [images, ...shape.slice(1)] : [images, ...shape]
+      return { shape: batched, data: new Float32Array(sizeOf(batched)) }
+    })
+    for (let image = 0; image < images; image++) {
+      for (const [i, { name, shape }] of this.inputs.entries()) {
+        const size = sizeOf(shape)
+        this.#executor.value(name).set(arrays[i]!.subarray(image * size, (image + 1) * size))
+      }
+      this.#executor.run()
+      for (const [i, { name, shape }] of this.outputs.entries()) {
+        results[i]!.data.set(this.#executor.value(name), image * sizeOf(shape))
+      }
+    }
+    const outputs = Object.fromEntries(this.outputs.map(({ name }, i) => [name, results[i]!]))
+    return { output: results[0]!.data, shape: results[0]!.shape, outputs }
+  }
+
+  /** Runs the images and names the class of each: the largest number of the first output. */
+  classify(input: RunInput): Classification[] {
+    const { output, shape } = this.run(input)
+    const classes = output.length / shape[0]!
+    return Array.from({ length: shape[0]! }, (_, image) => {
+      const start = image * classes
+      let best = start
+      for (let i = start + 1; i < start + classes; i++) if (output[i]! > output[best]!) best = i
+      const index = best - start
+      return { index, score: output[best]!, label: this.metadata.classes?.[index] }
+    })
+  }
+
+  /** Kernels and their reasons, arithmetic of one image, memory: layer by layer. */
+  describe(): ModelDescription {
+    return describePlan(this.#executor.plan)
+  }
+}
+
+function pick(input: RunInput, { name }: Port, ports: number): Float32Array {
+  if (input instanceof Float32Array && ports === 1) return input
+  const array = !(input instanceof Float32Array) && Object.hasOwn(input, name) ? input[name] : undefined
+  if (!(array instanceof Float32Array)) {
+    throw new SternaError('usage/input', `input "${name}": expected a Float32Array, found ${typeof array}`, {
+      hint: ports === 1 ? 'pass the array itself' : 'pass an object with one array for each input',
+    })
+  }
+  return array
+}
+
+function countImages(ports: readonly Port[], arrays: readonly Float32Array[]): number {
+  const counts = ports.map(({ name, shape }, i) => {
+    const size = sizeOf(shape)
+    const found = arrays[i]!.length
+    if (found === 0 || found % size !== 0) {
+      throw new SternaError(
+        'usage/input',
+        `input "${name}": expected ${size} numbers [${shape}] for each image, found ${found}`,
+        { detail: { input: name, shape, expected: size, found } },
+      )
+    }
+    return found / size
+  })
+  if (counts.some(count => count !== counts[0])) {
+    throw new SternaError('usage/input', `the inputs hold different numbers of images: ${counts.join(', ')}`)
+  }
+  return counts[0]!
+}
