@@ -88,9 +88,9 @@ export class EngineProgram implements Executable {
   /** One copy, into memory that is then moved to the worker and comes back with the result. */
   #copy({ dtype, shape, data }: Tensor): Tensor {
     const buffer = this.#buffers.get(data.byteLength)?.pop() ?? new ArrayBuffer(data.byteLength)
-    const Array = data.constructor as new (buffer: ArrayBuffer) => DTypeArrays[typeof dtype]
+    const TypedArray = data.constructor as new (buffer: ArrayBuffer) => DTypeArrays[typeof dtype]
     new Uint8Array(buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    return { dtype, shape, data: new Array(buffer) }
+    return { dtype, shape, data: new TypedArray(buffer) }
   }
 
   #keep(buffer: ArrayBuffer): void {

@@ -24,7 +24,7 @@ export const standardLowering: Lowering = {
     const produced = new Set(graph.nodes.flatMap(node => node.outputs))
     // Every ONNX output needs a name of its own that a node defines.
     const claim = (name: string): string => {
-      const value = valueOf(graph, name, 'graph outputs')
+      const value = expectValue(graph, name, 'graph outputs')
       const onnxName = produced.has(name) && !claimed.has(name) ? name : e.emit('Identity', [name])
       claimed.set(onnxName, value)
       return onnxName
@@ -57,16 +57,16 @@ function emitNode(e: OnnxEmitter, graph: Graph, node: GraphNode, device: EngineD
   const rule = standardRules[node.op] as Rule<OperatorName>
   rule({
     e,
-    inputs: node.inputs.map(name => valueOf(graph, name, node.name)),
+    inputs: node.inputs.map(name => expectValue(graph, name, node.name)),
     names: node.inputs,
-    outputs: node.outputs.map(name => valueOf(graph, name, node.name)),
+    outputs: node.outputs.map(name => expectValue(graph, name, node.name)),
     out: node.outputs[0]!,
     attributes: node.attributes,
     device,
   })
 }
 
-function valueOf(graph: Graph, name: string, where: string): Value {
+function expectValue(graph: Graph, name: string, where: string): Value {
   const value = graph.values.get(name)
   if (value === undefined) {
     throw new SternaError(

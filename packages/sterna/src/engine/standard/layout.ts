@@ -1,10 +1,13 @@
 /** Operators that move data. Shapes are static, so whatever only renames positions is one Reshape. */
 import type { OperatorName } from '../../graph/index.ts'
 import { int, type OnnxEmitter } from '../onnx-emitter.ts'
+import type { EngineDevice } from '../types.ts'
 import type { Rule, RuleTable } from './emission.ts'
 
 /** WebGPU binds at most eight storage buffers in one shader. */
-const webgpuConcatInputs = 7
+export function mostConcatInputs(device: EngineDevice): number {
+  return device === 'webgpu' ? 7 : Number.POSITIVE_INFINITY
+}
 
 function reshaped<Name extends OperatorName>(): Rule<Name> {
   return ({ e, names: [x], outputs: [y], out }) => e.reshape(x!, y!.shape, out)
@@ -45,7 +48,7 @@ export function emitSlice(
 
 /** Pads with `value`: begins of all axes, then ends. */
 export function emitPad(e: OnnxEmitter, x: string, pads: readonly number[], value = 0, out?: string): string {
-  if (out === undefined && pads.every(pad => pad === 0)) return x
+  if (pads.every(pad => pad === 0)) return out === undefined ? x : e.emit('Identity', [x], {}, out)
   return e.emit('Pad', [x, e.integers(pads), e.scalar(value)], {}, out)
 }
 
@@ -59,7 +62,7 @@ export const layout = {
   Slice: ({ e, names: [x], attributes: { starts, ends, axes, steps }, out }) =>
     emitSlice(e, x!, axes, starts, ends, steps, out),
   Concat: ({ e, names, attributes: { axis }, device, out }) =>
-    emitConcat(e, names, axis, device === 'webgpu' ? webgpuConcatInputs : Number.POSITIVE_INFINITY, out),
+    emitConcat(e, names, axis, mostConcatInputs(device), out),
   Expand: ({ e, names: [x], attributes: { shape }, out }) =>
     e.emit('Expand', [x!, e.integers(shape)], {}, out),
   SliceGradient: ({ e, names: [dy], inputs, attributes, out }) => {

@@ -1,11 +1,10 @@
 /**
- * Gradients of pooling. What each kernel position (i, j) of all windows receives is one plane
- * [N, C, h, w]; planes whose positions are congruent modulo the stride overlap and are added, the others
- * interleave. Slices, pads and concatenations only, so both run on every device.
+ * Gradients of pooling, one axis after the other. What each kernel position of all windows receives is one
+ * plane; planes whose positions are congruent modulo the stride overlap and are added, the others
+ * interleave. Slices, pads and concatenations only, so all of it runs on every device.
  */
-import type { PoolAttributes } from 'sterna-runtime'
 import type { Shape } from '../../core/index.ts'
-import { int, type OnnxEmitter } from '../onnx-emitter.ts'
+import { int, ints, type OnnxEmitter } from '../onnx-emitter.ts'
 import { emitIsZero } from './elementwise.ts'
 import type { Emission } from './emission.ts'
 import { emitPad, emitSlice } from './layout.ts'
@@ -13,7 +12,39 @@ import { emitPad, emitSlice } from './layout.ts'
 /** Lower than any float32 that a network computes, yet finite: differences with it stay numbers. */
 const paddingValue = -1e38
 
-/** dx of MaxPool: dy goes to the first maximum of each window, in row-major order. */
+/** Windows along one axis of a feature map. */
+interface AxisWindows {
+  readonly axis: 2 | 3
+  readonly kernel: number
+  readonly stride: number
+  readonly before: number
+  readonly after: number
+}
+
+interface Pooling {
+  readonly kernel: readonly [number, number]
+  readonly strides: readonly [number, number]
+  readonly pads: readonly [number, number, number, number]
+}
+
+function along(axis: 2 | 3, { kernel, strides, pads }: Pooling): AxisWindows {
+  const at = axis - 2
+  return { axis, kernel: kernel[at]!, stride: strides[at]!, before: pads[at]!, after: pads[at + 2]! }
+}
+
+function replaced(shape: Shape, axis: number, size: number): Shape {
+  return shape.map((length, at) => (at === axis ? size : length))
+}
+
+/** [begins, ends] that pad one axis of a feature map. */
+function padsAlong(axis: number, before: number, after: number): readonly number[] {
+  return [...replaced([0, 0, 0, 0], axis, before), ...replaced([0, 0, 0, 0], axis, after)]
+}
+
+/**
+ * dx of MaxPool: dy goes to the first maximum of each window in row-major order. That is the first row that
+ * holds the maximum, and in it the first column that holds the row's, so the axes separate.
+ */
 export function emitMaxPoolGradient({
   e,
   names,
@@ -22,29 +53,45 @@ export function emitMaxPoolGradient({
   out,
 }: Emission<'MaxPoolGradient'>): void {
   const [x, y, dy] = names as [string, string, string]
-  const { kernel, strides, pads } = attributes
-  const inputShape = inputs[0]!.shape
-  const [, , h, w] = inputs[1]!.shape as [number, number, number, number]
-  const padded = emitPad(e, x, [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]], paddingValue)
-  const positions = kernel[0] * kernel[1]
-  const planes: string[][] = []
-  let taken: string | undefined
-  for (let i = 0; i < kernel[0]; i++) {
-    const row: string[] = []
-    for (let j = 0; j < kernel[1]; j++) {
-      const ends = [i + (h - 1) * strides[0] + 1, j + (w - 1) * strides[1] + 1]
-      const window = emitSlice(e, padded, [2, 3], [i, j], ends, strides)
-      const isMaximum = emitIsZero(e, e.emit('Sub', [window, y]))
-      const isFirst: string =
-        taken === undefined ? isMaximum : e.emit('Relu', [e.emit('Sub', [isMaximum, taken])])
-      if (i * kernel[1] + j < positions - 1) {
-        taken = taken === undefined ? isFirst : e.emit('Add', [taken, isFirst])
-      }
-      row.push(e.emit('Mul', [isFirst, dy]))
-    }
-    planes.push(row)
+  const { shape } = inputs[0]!
+  const pooled = inputs[1]!.shape
+  const rows = along(2, attributes)
+  const columns = along(3, attributes)
+  const rowMaxima = e.emit('MaxPool', [x], {
+    kernel_shape: ints([1, columns.kernel]),
+    strides: ints([1, columns.stride]),
+    pads: ints([0, columns.before, 0, columns.after]),
+  })
+  const rowShape = replaced(shape, 3, pooled[3]!)
+  const toRows = emitMaxGradient(e, rowMaxima, rowShape, y, dy, pooled, rows)
+  emitMaxGradient(e, x, shape, rowMaxima, toRows, rowShape, columns, out)
+}
+
+function emitMaxGradient(
+  e: OnnxEmitter,
+  x: string,
+  shape: Shape,
+  maxima: string,
+  gradient: string,
+  pooled: Shape,
+  windows: AxisWindows,
+  out?: string,
+): string {
+  const { axis, kernel, stride, before, after } = windows
+  const padded = emitPad(e, x, padsAlong(axis, before, after), paddingValue)
+  const planes: string[] = []
+  // What no position has taken yet; the last position gets what is left.
+  let rest = gradient
+  for (let i = 0; i < kernel - 1; i++) {
+    const end = i + (pooled[axis]! - 1) * stride + 1
+    const candidate = emitSlice(e, padded, [axis], [i], [end], [stride])
+    const isMaximum = emitIsZero(e, e.emit('Sub', [candidate, maxima]))
+    const taken = e.emit('Mul', [isMaximum, rest])
+    rest = e.emit('Sub', [rest, taken])
+    planes.push(taken)
   }
-  emitScatter(e, planes, [h, w], attributes, inputShape, out)
+  planes.push(rest)
+  return emitScatter(e, planes, pooled, windows, shape[axis]!, out)
 }
 
 /** dx of AveragePool: each window spreads dy over its positions. */
@@ -55,84 +102,73 @@ export function emitAveragePoolGradient({
   attributes,
   out,
 }: Emission<'AveragePoolGradient'>): void {
-  const { kernel, strides, pads, countIncludePad, inputShape } = attributes
-  const [, , h, w] = inputs[0]!.shape as [number, number, number, number]
-  const counted = (axis: 0 | 1, size: number) =>
-    Array.from({ length: size }, (_, at) => {
-      if (countIncludePad) return kernel[axis]
-      const start = at * strides[axis] - pads[axis]
-      return Math.min(start + kernel[axis], inputShape[axis + 2]!) - Math.max(start, 0)
+  const { countIncludePad, inputShape } = attributes
+  const { shape } = inputs[0]!
+  const counts = ([2, 3] as const).map(axis => {
+    const { kernel, stride, before } = along(axis, attributes)
+    return Array.from({ length: shape[axis]! }, (_, at) => {
+      if (countIncludePad) return kernel
+      const start = at * stride - before
+      return Math.min(start + kernel, inputShape[axis]!) - Math.max(start, 0)
     })
-  const rows = counted(0, h)
-  const columns = counted(1, w)
-  const uniform = rows.every(count => count === rows[0]) && columns.every(count => count === columns[0])
+  }) as [number[], number[]]
+  const [rows, columns] = counts
+  const uniform = counts.every(count => count.every(value => value === count[0]))
   const share = uniform
     ? e.scalar(1 / (rows[0]! * columns[0]!))
     : e.floats(
         rows.flatMap(row => columns.map(column => 1 / (row * column))),
-        [h, w],
+        [rows.length, columns.length],
       )
   const plane = e.emit('Mul', [names[0]!, share])
-  const planes = Array.from({ length: kernel[0] }, () => Array.from({ length: kernel[1] }, () => plane))
-  emitScatter(e, planes, [h, w], attributes, inputShape, out)
+  const copies = (name: string, windows: AxisWindows) => Array.from({ length: windows.kernel }, () => name)
+  const vertical = along(2, attributes)
+  const horizontal = along(3, attributes)
+  const spread = emitScatter(e, copies(plane, vertical), shape, vertical, inputShape[2]!)
+  emitScatter(
+    e,
+    copies(spread, horizontal),
+    replaced(shape, 2, inputShape[2]!),
+    horizontal,
+    inputShape[3]!,
+    out,
+  )
 }
 
-/** Adds plane (i, j) at the positions i + stride·row − pad, j + stride·column − pad of the input. */
+/** Adds element k of plane i, [N, C, ..], at position i + stride·k − before of an axis of length `size`. */
 function emitScatter(
-  e: OnnxEmitter,
-  planes: readonly (readonly string[])[],
-  size: readonly [number, number],
-  { kernel, strides, pads }: PoolAttributes,
-  inputShape: Shape,
-  out: string,
-): void {
-  const [n, c] = inputShape as [number, number]
-  const lead: Shape = [n, c]
-  const columnSize = size[1] + Math.ceil(kernel[1] / strides[1]) - 1
-  const rows = planes.map(row => emitInterleave(e, row, [...lead, ...size], 3, strides[1]))
-  const rowShape = [...lead, size[0], columnSize * strides[1]]
-  const spread = emitInterleave(e, rows, rowShape, 2, strides[0])
-  const rowSize = size[0] + Math.ceil(kernel[0] / strides[0]) - 1
-  const spreadShape = [...lead, rowSize * strides[0], columnSize * strides[1]]
-  const begins = [0, 0, -pads[0], -pads[1]]
-  const ends = inputShape.map((length, axis) => length - spreadShape[axis]! - begins[axis]!)
-  if ([...begins, ...ends].every(pad => pad === 0)) e.emit('Identity', [spread], {}, out)
-  else emitPad(e, spread, [...begins, ...ends], 0, out)
-}
-
-/**
- * Planes of `shape`, plane i shifted by i along `axis` after every element has been moved stride apart:
- * the length of the axis becomes stride · (length + ⌈planes/stride⌉ − 1).
- */
-function emitInterleave(
   e: OnnxEmitter,
   planes: readonly string[],
   shape: Shape,
-  axis: number,
-  stride: number,
+  { axis, stride, before }: AxisWindows,
+  size: number,
+  out?: string,
 ): string {
   const shifts = Math.ceil(planes.length / stride)
-  const paddedShape = shape.map((length, at) => (at === axis ? length + shifts - 1 : length))
+  const shiftedShape = replaced(shape, axis, shape[axis]! + shifts - 1)
   const phases: string[] = []
   for (let phase = 0; phase < stride; phase++) {
     let sum: string | undefined
     for (let shift = 0; phase + shift * stride < planes.length; shift++) {
-      const begins = shape.map((_, at) => (at === axis ? shift : 0))
-      const ends = shape.map((_, at) => (at === axis ? shifts - 1 - shift : 0))
-      const moved = emitPad(e, planes[phase + shift * stride]!, [...begins, ...ends])
+      const plane = planes[phase + shift * stride]!
+      const moved = emitPad(e, plane, padsAlong(axis, shift, shifts - 1 - shift))
       sum = sum === undefined ? moved : e.emit('Add', [sum, moved])
     }
-    phases.push(sum ?? e.emit('Expand', [e.scalar(0), e.integers(paddedShape)]))
+    phases.push(sum ?? e.emit('Expand', [e.scalar(0), e.integers(shiftedShape)]))
   }
-  if (stride === 1) return phases[0]!
-  const split = [...paddedShape.slice(0, axis + 1), 1, ...paddedShape.slice(axis + 1)]
+  const interleaved = emitInterleave(e, phases, shiftedShape, axis)
+  const length = shiftedShape[axis]! * stride
+  // A negative pad crops what lies in the padding or beyond the last input position.
+  return emitPad(e, interleaved, padsAlong(axis, -before, size - length + before), 0, out)
+}
+
+function emitInterleave(e: OnnxEmitter, phases: readonly string[], shape: Shape, axis: number): string {
+  if (phases.length === 1) return phases[0]!
+  const split = [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)]
   const stacked = e.emit(
     'Concat',
     phases.map(phase => e.reshape(phase, split)),
     { axis: int(axis + 1) },
   )
-  return e.reshape(
-    stacked,
-    paddedShape.map((length, at) => (at === axis ? length * stride : length)),
-  )
+  return e.reshape(stacked, replaced(shape, axis, shape[axis]! * phases.length))
 }
