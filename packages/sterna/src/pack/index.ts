@@ -1,1 +1,5 @@
+export { denseTernary, detectTernary } from './detect-ternary.ts'
+export { type Packed, type PackOptions, packModel } from './pack.ts'
+export type { PackedLayer, PackReport } from './pack-report.ts'
+export { toModel } from './to-model.ts'
 export { writeSterna } from './write-sterna.ts'

@@ -1,0 +1,141 @@
+/** Model → `.sterna`: folds, drops what is dead, chooses storages, writes. */
+import {
+  type FileAccount,
+  type InferenceOperatorName,
+  type PackedMetadata,
+  type PackedModel,
+  type PackedNode,
+  type PackedTensor,
+  readSterna,
+} from 'sterna-runtime'
+import { operatorSchemas } from 'sterna-runtime/format'
+import { expectF32, f32, SternaError, sameShape } from '../core/index.ts'
+import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
+import { dropIdentities, foldBatchNorm, removeDeadChannels } from '../graph/passes/index.ts'
+import type { TernaryWeight } from '../ternary/types.ts'
+import { denseTernary, detectTernary } from './detect-ternary.ts'
+import { type PackReport, packReport } from './pack-report.ts'
+import { storeDense, storeTernary } from './store-tensor.ts'
+import { writeSterna } from './write-sterna.ts'
+
+export interface PackOptions {
+  /** How layer weights that are not ternary are stored; biases and the like always take 16 bits. */
+  readonly dense: 'f16' | 'i8'
+  readonly metadata: PackedMetadata
+}
+
+export interface Packed {
+  readonly bytes: Uint8Array
+  /** What a reader makes of `bytes`: 16-bit side data and all. */
+  readonly packed: PackedModel
+  readonly account: FileAccount
+  readonly report: PackReport
+}
+
+/**
+ * Packs `model` with the layers in `ternary` (by weight parameter name) as ternary; what the parameters hold
+ * for those does not matter. Layer weights not in `ternary` that hold three values are recognised. Batch norm
+ * is folded, dead channels are dropped, the batch size becomes 1. The same model gives the same bytes.
+ */
+export function packModel(
+  model: Model,
+  ternary: ReadonlyMap<string, TernaryWeight>,
+  options: PackOptions,
+): Packed {
+  const levels = new Map(ternary)
+  const start = withTernary(atBatchOne(model), levels)
+  const folded = foldBatchNorm(dropIdentities(start))
+  const { model: lean, keptFilters } = removeDeadChannels(folded.model)
+
+  const tensors = new Map<string, PackedTensor>()
+  for (const [name, tensor] of [...lean.graph.constants, ...lean.parameters]) {
+    const weight = expectF32(tensor, name)
+    const level = levels.get(name)
+    const filters = keptFilters.get(name)
+    const pick = (values: ArrayLike<number>) =>
+      filters === undefined || values.length === 1 ? values : filters.map(filter => values[filter]!)
+    const scale = folded.scales.get(name)
+    if (level !== undefined) {
+      const { positive, negative } = level
+      tensors.set(
+        name,
+        storeTernary(weight, {
+          positive: pick(positive),
+          negative: pick(negative),
+          scale: scale && pick(scale),
+        }),
+      )
+    } else {
+      tensors.set(name, storeDense(weight, isLayerWeight(lean, name) ? options.dense : 'f16'))
+    }
+  }
+  const bytes = writeSterna({
+    name: lean.graph.name,
+    inputs: lean.graph.inputs.map(({ name, shape }) => ({ name, shape })),
+    outputs: lean.graph.outputs,
+    nodes: lean.graph.nodes.map(packedNode),
+    tensors,
+    metadata: options.metadata,
+  })
+  const { model: packed, account } = readSterna(bytes)
+  return { bytes, packed, account, report: packReport(model, packed, account) }
+}
+
+/** Puts the quantized values where the parameters hold latent ones, and adds what is ternary as it is. */
+function withTernary(model: Model, levels: Map<string, TernaryWeight>): Model {
+  const parameters = new Map(model.parameters)
+  for (const [name, weight] of levels) {
+    const parameter = model.parameters.get(name)
+    if (parameter === undefined || !sameShape(parameter.shape, weight.shape)) {
+      throw new SternaError(
+        'model/mapping',
+        `ternary weight "${name}" [${weight.shape}]: the network has ${
+          parameter === undefined ? 'no such parameter' : `[${parameter.shape}] there`
+        }`,
+      )
+    }
+    parameters.set(name, f32(weight.shape, denseTernary(weight)))
+  }
+  for (const node of model.graph.nodes) {
+    const name = layerWeight(node)
+    const tensor = name === undefined ? undefined : (parameters.get(name) ?? model.graph.constants.get(name))
+    if (name === undefined || tensor === undefined || levels.has(name)) continue
+    const found = detectTernary(tensor)
+    if (found !== undefined) levels.set(name, found)
+  }
+  return { graph: model.graph, parameters }
+}
+
+/** A file holds one example at a time; a Reshape that spells out the batch size copies it instead. */
+function atBatchOne({ graph, parameters }: Model): Model {
+  const batch = graph.inputs[0]?.shape[0]
+  if (graph.inputs.every(input => input.shape[0] === 1)) return { graph, parameters }
+  const nodes = graph.nodes.map((node): GraphNode => {
+    if (node.op !== 'Reshape' || node.attributes.shape[0] !== batch) return node
+    if (graph.values.get(node.inputs[0]!)?.shape[0] !== batch) return node
+    return { ...node, attributes: { shape: [0, ...node.attributes.shape.slice(1)] } }
+  })
+  return { graph: withBatchSize({ ...graph, nodes }, 1), parameters }
+}
+
+function layerWeight(node: GraphNode): string | undefined {
+  return node.op === 'Conv' || node.op === 'Gemm' || node.op === 'MatMul' ? node.inputs[1] : undefined
+}
+
+function isLayerWeight(model: Model, name: string): boolean {
+  return model.graph.nodes.some(node => layerWeight(node) === name)
+}
+
+function packedNode(node: GraphNode): PackedNode {
+  if (!isPackable(node)) {
+    throw new SternaError(
+      'graph/unknown-operator',
+      `node "${node.name}": ${node.op} is not an inference operator`,
+    )
+  }
+  return node
+}
+
+function isPackable(node: GraphNode): node is GraphNode & { readonly op: InferenceOperatorName } {
+  return Object.hasOwn(operatorSchemas, node.op)
+}
