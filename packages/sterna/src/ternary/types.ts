@@ -86,14 +86,16 @@ export interface Quantizer {
   ): { readonly latent?: Value; readonly state?: QuantizerState<Value> }
   /** The final levels, in plain arithmetic: the assignment is exactly the one `forward` computes with. */
   assign(latent: Tensor<'f32'>, state: QuantizerState<Tensor<'f32'>>, layer: LayerContext): TernaryWeight
-  /** The quantizer that `freeze` hands out, for a run that resumes after freezing. */
-  readonly frozen?: Quantizer
   /** A quantizer whose assignment no longer moves, with the latent tensor and state to continue from. */
   freeze?(
     latent: Tensor<'f32'>,
     state: QuantizerState<Tensor<'f32'>>,
     layer: LayerContext,
-  ): { readonly quantizer: Quantizer; readonly latent: Tensor<'f32'>; readonly state: QuantizerState<Tensor<'f32'>> }
+  ): {
+    readonly quantizer: Quantizer
+    readonly latent: Tensor<'f32'>
+    readonly state: QuantizerState<Tensor<'f32'>>
+  }
 }
 
 /** 'all', or which of the first and last weighted layers (in graph order) stay float. */

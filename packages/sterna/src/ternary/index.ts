@@ -1,0 +1,22 @@
+export { type LayerOverrides, selectLayers, weightNames } from './layers.ts'
+export { measureLayers, measureTernary, type TernaryMeasure } from './measure.ts'
+export { createQuantizer, findMethod, type Method, methods, readMethodOption } from './methods.ts'
+export {
+  type BooleanOption,
+  type ChoiceOption,
+  describeValues,
+  type MethodOption,
+  type NumberOption,
+} from './options.ts'
+export type {
+  GroupAdvice,
+  LayerContext,
+  LayerRule,
+  OptimiserAdvice,
+  Quantized,
+  Quantizer,
+  QuantizerGradients,
+  QuantizerState,
+  StateRole,
+  TernaryWeight,
+} from './types.ts'
