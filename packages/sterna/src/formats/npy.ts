@@ -92,7 +92,7 @@ interface Header {
   readonly shape: readonly number[]
 }
 
-const TOKEN = /\s*(?:'([^'\\]*)'|"([^"\\]*)"|(True|False)|(\d{1,16})L?|([{}():,]))/y
+const TOKEN = /\s*(?:'([^'\\]*)'|"([^"\\]*)"|(True|False)|(\d{1,16})L?|([{}()[\]:,]))/y
 
 /** The Python dictionary of the header, or what is wrong with it. */
 function parseHeader(text: string): Header | string {
@@ -132,7 +132,7 @@ function parseHeader(text: string): Header | string {
       }
       if (tokens[position]?.value !== ')') return 'the shape in the header has no end'
       fields.set(key.value, sizes)
-    } else return `the header's "${key.value}" has no value that is known here`
+    } else return `the header's "${key.value}" is not plain text, a bool or a tuple of sizes`
     position++
     if (!takeMark(',') && tokens[position]?.value !== '}') return 'the header has no end'
   }

@@ -1,6 +1,14 @@
 /** From PNG's filtered scan lines to 8-bit samples. */
 import { SternaError } from '../core/index.ts'
-import type { PngImage } from './png.ts'
+
+export interface PngImage {
+  readonly width: number
+  readonly height: number
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
+  readonly channels: number
+  /** [height, width, channels], 8 bits a sample. */
+  readonly data: Uint8Array
+}
 
 export interface PngHeader {
   readonly width: number
@@ -57,7 +65,7 @@ export function unpackPixels(
   const pixel = new Array<number>(samples)
   let position = 0
   for (const { x0, y0, dx, dy, columns, rows, rowBytes } of passesOf(header)) {
-    let above = new Uint8Array(rowBytes)
+    let above: Uint8Array = new Uint8Array(rowBytes)
     for (let row = 0; row < rows; row++) {
       const line = raw.subarray(position + 1, position + 1 + rowBytes)
       undoFilter(raw[position]!, line, above, Math.max(1, (depth * samples) >> 3))

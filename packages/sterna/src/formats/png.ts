@@ -7,16 +7,7 @@ import { crc32 } from 'sterna-runtime'
 import { SternaError } from '../core/index.ts'
 import { ByteReader } from './byte-reader.ts'
 import { checkCrc32, inflateZlib } from './inflate.ts'
-import { type PngHeader, scanLineBytes, unpackPixels } from './png-pixels.ts'
-
-export interface PngImage {
-  readonly width: number
-  readonly height: number
-  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
-  readonly channels: number
-  /** [height, width, channels], 8 bits a sample. */
-  readonly data: Uint8Array
-}
+import { type PngHeader, type PngImage, scanLineBytes, unpackPixels } from './png-pixels.ts'
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 const MAX_PIXELS = 2 ** 26

@@ -9,7 +9,7 @@ import { bf16ToF32 } from './float16.ts'
 import { findDuplicateKey } from './json.ts'
 
 export interface SafetensorsFile {
-  /** In the order of the header. */
+  /** In the order of their data in the file. */
   readonly tensors: Map<string, Tensor>
   readonly metadata: Record<string, string>
 }
@@ -64,6 +64,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     if (name === '__metadata__') readMetadata(value, metadata)
     else entries.push(readEntry(name, value))
   }
+  entries.sort((a, b) => a.start - b.start || a.end - b.end)
   checkLayout(entries, body.length)
   const tensors = new Map<string, Tensor>()
   for (const { name, dtype, shape, start, end } of entries) {
@@ -184,10 +185,10 @@ function readEntry(name: string, value: unknown): Entry {
   return { name, dtype, shape: shape as readonly number[], start, end }
 }
 
-/** Every byte of the body belongs to exactly one tensor. */
+/** Every byte of the body belongs to exactly one tensor; the entries come in the order of their data. */
 function checkLayout(entries: readonly Entry[], bodyBytes: number): void {
   let position = 0
-  for (const { name, start, end } of [...entries].sort((a, b) => a.start - b.start || a.end - b.end)) {
+  for (const { name, start, end } of entries) {
     if (start !== position) {
       const what = start < position ? 'overlaps the tensor before it' : 'leaves a hole before it'
       throw damaged(`tensor ${JSON.stringify(name)} begins at ${start}, expected ${position}: it ${what}`)
