@@ -13,6 +13,11 @@ function mix(word: number): number {
   return z ^ (z >>> 15)
 }
 
+function round(lane: number, word: number): number {
+  const sum = (lane + Math.imul(word, MULTIPLIER_B)) | 0
+  return Math.imul((sum << 13) | (sum >>> 19), MULTIPLIER_A)
+}
+
 /** 16 hex digits that depend on every byte, on the order of the parts and on where each part ends. */
 export function digestBytes(parts: readonly Uint8Array[]): string {
   let a = 1
@@ -24,14 +29,10 @@ export function digestBytes(parts: readonly Uint8Array[]): string {
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
     const words = new Uint32Array(aligned.buffer, aligned.byteOffset, blocks * 4)
     for (let i = 0; i < words.length; i += 4) {
-      a = Math.imul(a ^ words[i]!, MULTIPLIER_A)
-      a = (a << 13) | (a >>> 19)
-      b = Math.imul(b ^ words[i + 1]!, MULTIPLIER_A)
-      b = (b << 13) | (b >>> 19)
-      c = Math.imul(c ^ words[i + 2]!, MULTIPLIER_A)
-      c = (c << 13) | (c >>> 19)
-      d = Math.imul(d ^ words[i + 3]!, MULTIPLIER_A)
-      d = (d << 13) | (d >>> 19)
+      a = round(a, words[i]!)
+      b = round(b, words[i + 1]!)
+      c = round(c, words[i + 2]!)
+      d = round(d, words[i + 3]!)
     }
     for (let i = blocks * 16; i < bytes.length; i++) a = mix(a ^ bytes[i]!)
     b = mix(b ^ bytes.length)

@@ -1,4 +1,5 @@
 /** MNIST (LeCun, Cortes, Burges): four IDX files become a data set. */
+import { SternaError, type Tensor } from '../core/index.ts'
 import { gunzip, isGzip, readIdx } from '../formats/index.ts'
 import { type Dataset, digestDataset, type LabelledImages } from './dataset.ts'
 import { type NamedBytes, naming, pairImages } from './labelled-images.ts'
@@ -38,6 +39,20 @@ function readPart(images: NamedBytes, labels: NamedBytes): LabelledImages {
   )
 }
 
-function readFile({ name, bytes }: NamedBytes) {
-  return naming(name, () => readIdx(isGzip(bytes) ? gunzip(bytes, { maxBytes: MAX_FILE_BYTES }) : bytes))
+function readFile({ name, bytes }: NamedBytes): Tensor<'u8'> {
+  return naming(name, () => readIdx(isGzip(bytes) ? unpack(bytes) : bytes))
+}
+
+/** A file that was cut short fails in one of many ways, of which the reader of the message needs one. */
+function unpack(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzip(bytes, { maxBytes: MAX_FILE_BYTES })
+  } catch (cause) {
+    if (!(cause instanceof SternaError)) throw cause
+    throw new SternaError(
+      'file/damaged',
+      `expected a whole gzip file, found ${bytes.length} bytes that do not unpack (${cause.message})`,
+      { hint: 'it was cut short or damaged: remove it and run: sterna data fetch mnist', cause },
+    )
+  }
 }

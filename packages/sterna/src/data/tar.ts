@@ -38,10 +38,10 @@ export function readTar(archive: Uint8Array): TarEntry[] {
     }
     offset = start + Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES
   }
-  if (entries.length === 0) {
-    throw new SternaError('file/truncated', `tar: expected at least one entry, found ${archive.length} bytes`)
-  }
-  return entries
+  throw new SternaError(
+    'file/truncated',
+    `tar: expected an end mark of zeros at byte ${offset}, found the end of the archive`,
+  )
 }
 
 /** The header's sum, counted with its own field as spaces. */

@@ -19,7 +19,7 @@ const CLASSES = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const
 const MAX_IMAGES = 1_000_000
 
 /** Mean and standard deviation of the default training set. */
-const NORMALIZATION = { mean: [0.106], std: [0.215] } as const
+const NORMALIZATION = { mean: [0.1098], std: [0.214] } as const
 
 /**
  * Draws the set. Image i of a part shows digit i mod 10 and depends on (seed, part, i) alone, so a smaller
@@ -46,8 +46,12 @@ export function createGlyphs(options: GlyphsOptions = {}): Dataset {
 export function parseGlyphsOptions(text: string): GlyphsOptions {
   const options: { train?: number; test?: number; seed?: number } = {}
   for (const item of text.split(',').filter(part => part.trim() !== '')) {
-    const [key = '', value = ''] = item.split('=').map(part => part.trim())
-    if ((key !== 'train' && key !== 'test' && key !== 'seed') || !/^\d{1,9}$/.test(value)) {
+    const [key = '', value = '', ...rest] = item.split('=').map(part => part.trim())
+    if (
+      (key !== 'train' && key !== 'test' && key !== 'seed') ||
+      !/^\d{1,9}$/.test(value) ||
+      rest.length > 0
+    ) {
       throw new SternaError(
         'usage/option',
         `glyphs: expected train=N, test=N or seed=N with a whole number, found "${item.trim()}"`,
