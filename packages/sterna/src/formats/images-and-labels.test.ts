@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { SternaError } from '../core/index.ts'
 import { readCifar10Batch, readCifar100Batch } from './cifar-binary.ts'
-import { assertRefusesTruncation, assertSurvivesMutation, needsShared, shared } from './fixtures.test.node.ts'
+import { assertRefusesTruncation, assertSurvivesMutation, needsShared, shared } from './fixtures.node.ts'
 import { gunzip, isGzip } from './gzip.ts'
 import { readIdx } from './idx.ts'
 

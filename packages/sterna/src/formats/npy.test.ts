@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
-import { SternaError } from '../core/index.ts'
+import { Random, SternaError } from '../core/index.ts'
 import {
-  arbitraryTensor,
   assertRefusesTruncation,
   assertSurvivesMutation,
   describeTensor,
@@ -11,7 +9,8 @@ import {
   expected,
   fixture,
   fixtureNames,
-} from './fixtures.test.node.ts'
+  randomTensor,
+} from './fixtures.node.ts'
 import { readNpy, writeNpy } from './npy.ts'
 import { readNpz, writeNpz } from './npz.ts'
 
@@ -67,10 +66,10 @@ test('a version 1 array in row-major order is written as NumPy writes it', () =>
 })
 
 test('every tensor written is read again', () => {
-  fc.assert(
-    fc.property(arbitraryTensor(), value => assert.deepEqual(readNpy(writeNpy(value)), value)),
-    { seed: 1 },
-  )
+  for (let seed = 0; seed < 300; seed++) {
+    const value = randomTensor(new Random(seed))
+    assert.deepEqual(readNpy(writeNpy(value)), value, `seed ${seed}`)
+  }
 })
 
 test('an archive written is read again, and its bytes do not depend on the order given', () => {

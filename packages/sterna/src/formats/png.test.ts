@@ -11,7 +11,7 @@ import {
   expected,
   fixture,
   fixtureNames,
-} from './fixtures.test.node.ts'
+} from './fixtures.node.ts'
 import { readPng, writePng } from './png.ts'
 
 /** Puts right the checksums that an edit broke, so that what is behind them is reached. */

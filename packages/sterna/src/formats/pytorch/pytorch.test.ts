@@ -10,7 +10,7 @@ import {
   fixtureNames,
   needsShared,
   shared,
-} from '../fixtures.test.node.ts'
+} from '../fixtures.node.ts'
 import { readSafetensors } from '../safetensors.ts'
 import { readPytorch } from './read.ts'
 
