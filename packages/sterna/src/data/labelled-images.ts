@@ -24,9 +24,10 @@ export function pairImages(
   ) {
     throw new SternaError(
       'data/invalid',
-      `${where.images}: expected images of [${expected.imageShape}], found a tensor of [${images.shape}]`,
+      `${where.images}: expected images of [N,${expected.imageShape}], found [${images.shape}]`,
     )
   }
+  if (count === 0) throw new SternaError('data/invalid', `${where.images}: expected images, found none`)
   if (labels.shape.length !== 1) {
     throw new SternaError('data/invalid', `${where.labels}: expected labels of [N], found [${labels.shape}]`)
   }
@@ -36,7 +37,6 @@ export function pairImages(
       `${where.labels}: expected ${count} labels for the images of ${where.images}, found ${labels.shape[0]}`,
     )
   }
-  if (count === 0) throw new SternaError('data/invalid', `${where.images}: expected images, found none`)
   const wrong = labels.data.findIndex(label => label >= expected.classes)
   if (wrong >= 0) {
     throw new SternaError(

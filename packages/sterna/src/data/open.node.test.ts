@@ -142,9 +142,9 @@ test('MNIST files cut short, swapped or damaged are refused with the file, expec
     ['t10k-images-idx3-ubyte', images.subarray(0, 5000), 'file/truncated', 't10k-images'],
     ['t10k-images-idx3-ubyte', new Uint8Array(0), 'file/truncated', 't10k-images'],
     ['t10k-images-idx3-ubyte', gzipSync(images).subarray(0, -20), 'file/damaged', 't10k-images'],
-    ['t10k-images-idx3-ubyte', idx([10], labels(10)), 'data/invalid', '[1,28,28]'],
+    ['t10k-images-idx3-ubyte', idx([10], labels(10)), 'data/invalid', '[N,28,28], found [10]'],
     ['t10k-images-idx3-ubyte', idx([10, 20, 20], pixels(10, 400)), 'data/invalid', '[10,20,20]'],
-    ['t10k-images-idx3-ubyte', idx([0, 28, 28], pixels(0, 784)), 'data/invalid', 't10k-labels'],
+    ['t10k-images-idx3-ubyte', idx([0, 28, 28], pixels(0, 784)), 'data/invalid', 'found none'],
     ['t10k-labels-idx1-ubyte', idx([9], labels(9)), 'data/invalid', 'expected 10 labels'],
     ['t10k-labels-idx1-ubyte', idx([10, 1], labels(10)), 'data/invalid', '[10,1]'],
     [
