@@ -30,11 +30,14 @@ export const i8Codec: WeightCodec = {
   decode(reader, shape) {
     const scale = halves(reader, shape.filters)
     if (scale.some(value => value < 0)) throw reader.failure('file/damaged', 'expected scales ≥ 0')
-    const codes = Int8Array.from(reader.take(shape.elements), byte => (byte << 24) >> 24)
+    const codes = new Int8Array(reader.take(shape.elements).slice().buffer)
     if (codes.includes(-128))
       throw reader.failure('file/damaged', 'expected codes from −127 to 127, found −128')
+    const data = new Float32Array(shape.elements)
     const perFilter = shape.elements / shape.filters
-    const data = Float32Array.from(codes, (code, index) => code * scale[Math.floor(index / perFilter)]!)
+    for (let index = 0; index < data.length; index++) {
+      data[index] = codes[index]! * scale[Math.floor(index / perFilter)]!
+    }
     return { kind: 'dense', shape: shape.dims, storage: 'i8', data, codes, scale }
   },
 }
