@@ -207,7 +207,7 @@ test('a connection that goes quiet counts as cut', async context => {
     response.writeHead(200, { 'content-length': content.length })
     response.write(content.subarray(0, 1000))
   })
-  await downloadFile(here.file, here.folder, { ...quick, stallMs: 150 })
+  await downloadFile(here.file, here.folder, { ...quick, stallMs: 400 })
   assertComplete(here)
 })
 
