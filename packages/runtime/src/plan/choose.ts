@@ -28,7 +28,11 @@ export type Kernel =
   | ({ readonly name: 'dense-tiles' } & Tiled)
   /** Matrix times vector, neighbouring outputs in the lanes. */
   | { readonly name: 'dense-rows'; readonly layout: WindowLayout | undefined }
-  | ({ readonly name: 'pool-tiles'; readonly pool: 'max' | 'mean'; readonly area: number } & Tiled)
+  | ({
+      readonly name: 'pool-tiles'
+      readonly pool: 'max' | 'mean'
+      readonly window: readonly [number, number]
+    } & Tiled)
   | { readonly name: 'copy'; readonly movement: Movement }
   | { readonly name: 'clip'; readonly bounds: Bounds }
   | { readonly name: 'combine'; readonly op: 'Add' | 'Sub' | 'Mul' }
@@ -167,7 +171,7 @@ function chooseNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Choic
       const tiling = chooseTiling(layout.output[0], layout.output[1])
       const pool = node.op === 'MaxPool' ? 'max' : 'mean'
       return {
-        kernel: { name: 'pool-tiles', pool, area, layout, tiling },
+        kernel: { name: 'pool-tiles', pool, window: kernel, layout, tiling },
         reason: 'one window for all channels',
       }
     }

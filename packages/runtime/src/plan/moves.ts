@@ -1,5 +1,6 @@
 /** Operators that compute nothing: Transpose, Slice, Pad and Concat as strided copies. */
 import type { PackedNode } from '../file/types.ts'
+import type { InferenceOperators } from '../operators.ts'
 import { type Shape, stridesOf } from './shape.ts'
 import { resolveAxes, resolveAxis, sliceRanges } from './shape-rules.ts'
 
@@ -18,9 +19,12 @@ export interface Movement {
 }
 
 export const movingOperators = ['Transpose', 'Slice', 'Pad', 'Concat'] as const
-export type MovingNode = Extract<PackedNode, { readonly op: (typeof movingOperators)[number] }>
+/** What of a node says how numbers move. */
+export type MovingNode = {
+  [Op in (typeof movingOperators)[number]]: { readonly op: Op; readonly attributes: InferenceOperators[Op] }
+}[(typeof movingOperators)[number]]
 
-export const isMoving = (node: PackedNode): node is MovingNode =>
+export const isMoving = (node: PackedNode): node is PackedNode & MovingNode =>
   (movingOperators as readonly string[]).includes(node.op)
 
 /** The copies a checked node stands for. */
@@ -30,13 +34,13 @@ export function movementOf(node: MovingNode, inputs: readonly Shape[], output: S
   const contiguous = { start: 0, strides: stridesOf(output) }
   switch (node.op) {
     case 'Transpose': {
-      const source = resolveAxes(node.attributes.perm, x.length, node.name).map(axis => strides[axis]!)
+      const source = resolveAxes(node.attributes.perm, x.length, node.op).map(axis => strides[axis]!)
       return {
         moves: [{ input: 0, shape: output, source: { start: 0, strides: source }, target: contiguous }],
       }
     }
     case 'Slice': {
-      const ranges = sliceRanges(x, node.attributes, node.name)
+      const ranges = sliceRanges(x, node.attributes, node.op)
       const source = {
         start: ranges.reduce((start, range, axis) => start + range.start * strides[axis]!, 0),
         strides: ranges.map((range, axis) => range.step * strides[axis]!),
@@ -55,7 +59,7 @@ export function movementOf(node: MovingNode, inputs: readonly Shape[], output: S
       return { fill: node.attributes.value, moves }
     }
     case 'Concat': {
-      const along = resolveAxis(node.attributes.axis, output.length, node.name)
+      const along = resolveAxis(node.attributes.axis, output.length, node.op)
       let position = 0
       const moves = inputs.map((shape, input) => {
         const target = { start: position * contiguous.strides[along]!, strides: contiguous.strides }

@@ -34,7 +34,7 @@ export function preparedBytes(
   }
   if (kernel.name === 'pool-tiles') {
     const channels = shapes.get(step.output)![1]!
-    return channels * (recordBytes[kernel.pool] + kernel.area * offsetBytes)
+    return channels * (recordBytes[kernel.pool] + kernel.window[0] * kernel.window[1] * offsetBytes)
   }
   const stored = step.node.inputs.filter(name => model.tensors.has(name))
   return stored.reduce((bytes, name) => bytes + 4 * sizeOf(shapes.get(name)!), 0)

@@ -23,7 +23,7 @@ interface Phase {
   readonly source: number
 }
 
-/** Copies `planes` × `rows` × `columns` floats; all positions in floats. */
+/** Copies rows × columns floats of every plane; all positions in floats. */
 export interface PlaneCopy {
   readonly source: number
   readonly target: number
@@ -45,6 +45,8 @@ export interface WindowLayout {
     /** Layers with the same key may share the space: they write the same places and leave the same border. */
     readonly key: string
     readonly floats: number
+    /** Planes of each copy: the input's channels. */
+    readonly planes: number
     readonly copies: readonly PlaneCopy[]
   }
 }
@@ -92,7 +94,7 @@ export function layOutWindow(window: Window, input: Shape, output: Shape): Windo
     }
   }
   const key = JSON.stringify([channels, channelStep, copies])
-  return { ...layout, scratch: { key, floats: channels * channelStep, copies } }
+  return { ...layout, scratch: { key, floats: channels * channelStep, planes: channels, copies } }
 }
 
 /** The phases that one axis of a kernel touches, and where each kernel position reads. */

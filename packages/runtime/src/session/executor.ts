@@ -33,7 +33,7 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
     }
     return view
   }
-  const bound = memory instanceof WebAssembly.Memory ? await bindKernels(plan, memory) : undefined
+  const bound = 'grow' in memory ? await bindKernels(plan, memory) : undefined
   const calls = plan.steps.flatMap((planned): Call[] => {
     if (planned.kernel.name === 'alias') return []
     return [bound?.get(planned) ?? referenceCall(planned, viewOf)]

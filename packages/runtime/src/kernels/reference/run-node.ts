@@ -1,82 +1,75 @@
 import type { PackedNode } from '../../file/types.ts'
-import { movementOf } from '../../plan/moves.ts'
+import type { InferenceOperatorName } from '../../operators.ts'
+import { type MovingNode, movementOf } from '../../plan/moves.ts'
 import { conv } from './convolution.ts'
 import { mapBinary, mapUnary } from './elementwise.ts'
-import type { View } from './kernel.ts'
+import type { ReferenceKernel, View } from './kernel.ts'
 import { gemm, matMul } from './matrix.ts'
 import { move } from './movement.ts'
 import { batchNormalization } from './normalization.ts'
 import { averagePool, maxPool } from './pooling.ts'
 import { globalAveragePool, reduceMean, reduceSum, softmaxAlong } from './reduction.ts'
 
+type AnyKernel = (attributes: unknown, inputs: readonly View[], output: View) => void
+
 const clamp = (x: number, min: number, max: number): number => (x < min ? min : x > max ? max : x)
+
+const unary =
+  (f: (x: number) => number): AnyKernel =>
+  (_, inputs, output) =>
+    mapUnary(f, inputs, output)
+
+const binary =
+  (f: (a: number, b: number) => number): AnyKernel =>
+  (_, inputs, output) =>
+    mapBinary(f, inputs, output)
+
+const same: AnyKernel = (_, [x], output) => output.data.set(x!.data)
+
+const moving =
+  <Op extends MovingNode['op']>(op: Op): ReferenceKernel<Op> =>
+  (attributes, inputs, output) => {
+    const shapes = inputs.map(input => input.shape)
+    move(movementOf({ op, attributes } as MovingNode, shapes, output.shape), inputs, output)
+  }
+
+const kernels: { readonly [Name in InferenceOperatorName]: ReferenceKernel<Name> } = {
+  Conv: conv,
+  Gemm: gemm,
+  MatMul: matMul,
+  BatchNormalization: batchNormalization,
+  Relu: unary(x => (x < 0 ? 0 : x)),
+  Clip: ({ min, max }, inputs, output) => mapUnary(x => clamp(x, min, max), inputs, output),
+  Sigmoid: unary(x => 1 / (1 + Math.exp(-x))),
+  Tanh: unary(Math.tanh),
+  HardSigmoid: ({ alpha, beta }, inputs, output) =>
+    mapUnary(x => clamp(alpha * x + beta, 0, 1), inputs, output),
+  HardSwish: unary(x => x * clamp(x / 6 + 0.5, 0, 1)),
+  Add: binary((a, b) => a + b),
+  Sub: binary((a, b) => a - b),
+  Mul: binary((a, b) => a * b),
+  Div: binary((a, b) => a / b),
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
+  ReduceMean: reduceMean,
+  ReduceSum: reduceSum,
+  Flatten: same,
+  Reshape: same,
+  Transpose: moving('Transpose'),
+  Pad: moving('Pad'),
+  Slice: moving('Slice'),
+  Concat: moving('Concat'),
+  Squeeze: same,
+  Unsqueeze: same,
+  Softmax: ({ axis }, [x], output) => softmaxAlong(axis, false, x!, output),
+  LogSoftmax: ({ axis }, [x], output) => softmaxAlong(axis, true, x!, output),
+  Dropout: same,
+  Identity: same,
+}
 
 /** Evaluates one node whose shapes `inferShapes` has checked: reads the inputs, writes the whole output. */
 export function runNode(node: PackedNode, inputs: readonly View[], output: View): void {
-  const x = inputs[0]!
-  switch (node.op) {
-    case 'Conv':
-      return conv(node.attributes, inputs, output)
-    case 'Gemm':
-      return gemm(node.attributes, inputs, output)
-    case 'MatMul':
-      return matMul(node.attributes, inputs, output)
-    case 'BatchNormalization':
-      return batchNormalization(node.attributes, inputs, output)
-    case 'Relu':
-      return mapUnary(v => (v < 0 ? 0 : v), inputs, output)
-    case 'Clip': {
-      const { min, max } = node.attributes
-      return mapUnary(v => clamp(v, min, max), inputs, output)
-    }
-    case 'Sigmoid':
-      return mapUnary(v => 1 / (1 + Math.exp(-v)), inputs, output)
-    case 'Tanh':
-      return mapUnary(Math.tanh, inputs, output)
-    case 'HardSigmoid': {
-      const { alpha, beta } = node.attributes
-      return mapUnary(v => clamp(alpha * v + beta, 0, 1), inputs, output)
-    }
-    case 'HardSwish':
-      return mapUnary(v => v * clamp(v / 6 + 0.5, 0, 1), inputs, output)
-    case 'Add':
-      return mapBinary((a, b) => a + b, inputs, output)
-    case 'Sub':
-      return mapBinary((a, b) => a - b, inputs, output)
-    case 'Mul':
-      return mapBinary((a, b) => a * b, inputs, output)
-    case 'Div':
-      return mapBinary((a, b) => a / b, inputs, output)
-    case 'MaxPool':
-      return maxPool(node.attributes, inputs, output)
-    case 'AveragePool':
-      return averagePool(node.attributes, inputs, output)
-    case 'GlobalAveragePool':
-      return globalAveragePool(node.attributes, inputs, output)
-    case 'ReduceMean':
-      return reduceMean(node.attributes, inputs, output)
-    case 'ReduceSum':
-      return reduceSum(node.attributes, inputs, output)
-    case 'Softmax':
-      return softmaxAlong(node.attributes.axis, false, x, output)
-    case 'LogSoftmax':
-      return softmaxAlong(node.attributes.axis, true, x, output)
-    case 'Transpose':
-    case 'Pad':
-    case 'Slice':
-    case 'Concat': {
-      const shapes = inputs.map(input => input.shape)
-      return move(movementOf(node, shapes, output.shape), inputs, output)
-    }
-    case 'Flatten':
-    case 'Reshape':
-    case 'Squeeze':
-    case 'Unsqueeze':
-    case 'Dropout':
-    case 'Identity':
-      output.data.set(x.data)
-      return
-    default:
-      return node satisfies never
-  }
+  const kernel = kernels[node.op] as ReferenceKernel<InferenceOperatorName>
+  kernel(node.attributes, inputs, output)
 }

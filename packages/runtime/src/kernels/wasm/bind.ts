@@ -1,0 +1,260 @@
+/** Turns planned steps into calls of kernels that work on the plan's memory. */
+import type { Kernel, Tiled } from '../../plan/choose.ts'
+import type { Plan, PlannedStep } from '../../plan/plan.ts'
+import { sizeOf } from '../../plan/shape.ts'
+import type { LinearStep } from '../../plan/steps.ts'
+import type { WindowLayout } from '../../plan/window.ts'
+import { copyMove, copyPlanes, mergeAxes } from './copies.ts'
+import type { Epilogue } from './epilogue.ts'
+import { emitGather } from './gather.ts'
+import type { Library } from './library.ts'
+import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
+import {
+  type Lists,
+  type OffsetOf,
+  writeDenseBlocks,
+  writePoolLists,
+  writeTernaryLists,
+  writeWeightedLists,
+} from './prepare.ts'
+import { emitRows } from './rows.ts'
+import { emitTile, type TileMode } from './tiles.ts'
+
+export type Call = () => void
+
+/** Makes the call of one step; the functions it needs exist once the library is instantiated. */
+export type Binding = () => Call
+
+interface Context {
+  readonly plan: Plan
+  readonly planned: PlannedStep
+  readonly buffer: ArrayBuffer
+  readonly library: Library
+}
+
+/** Writes a step's weights and asks for its functions; undefined where no SIMD kernel was planned. */
+export function bindStep(
+  plan: Plan,
+  planned: PlannedStep,
+  buffer: ArrayBuffer,
+  library: Library,
+): Binding | undefined {
+  const context = { plan, planned, buffer, library }
+  const { kernel, step } = planned
+  const output = plan.addresses.get(step.output)!
+  const outputBytes = 4 * sizeOf(plan.shapes.get(step.output)!)
+  const inputs = step.node.inputs.map(name => plan.addresses.get(name)!)
+  switch (kernel.name) {
+    case 'add-lists':
+    case 'dense-tiles':
+    case 'pool-tiles':
+      return bindTiles(context, kernel)
+    case 'gather-lists':
+      return bindGather(context, kernel)
+    case 'dense-rows':
+      return bindRows(context, kernel)
+    case 'copy': {
+      const copy = library.request(emitCopy, undefined)
+      const { fill, moves } = kernel.movement
+      const merged = moves.map(move => ({ source: inputs[move.input]!, move: mergeAxes(move) }))
+      const target = new Float32Array(buffer, output, outputBytes / 4)
+      return () => () => {
+        if (fill !== undefined) target.fill(fill)
+        for (const { source, move } of merged) copyMove(copy(), move, source, output)
+      }
+    }
+    case 'clip': {
+      const clip = library.request(emitClip, kernel.bounds)
+      return () => clip().bind(null, output, output + outputBytes, inputs[0]!)
+    }
+    case 'combine': {
+      const combine = library.request(emitCombine, kernel.op)
+      return () => combine().bind(null, output, output + outputBytes, inputs[0]!, inputs[1]!)
+    }
+    case 'row-sums': {
+      const sums = library.request(emitRowSums, undefined)
+      const { length, scale } = kernel
+      return () => sums().bind(null, output, output + outputBytes, inputs[0]!, 4 * length, scale)
+    }
+    case 'alias':
+    case 'reference':
+      return undefined
+    default:
+      return kernel satisfies never
+  }
+}
+
+/** The copy into padded planes that goes before a window's kernel, and where that kernel reads. */
+function bindWindow(
+  { plan, planned, buffer, library }: Context,
+  layout: WindowLayout | undefined,
+  border: number,
+): { readonly prepare: Binding | undefined; readonly address: number } {
+  const source = plan.addresses.get(planned.step.node.inputs[0]!)!
+  const scratch = layout?.scratch
+  const address = planned.scratchAddress
+  if (scratch === undefined || address === undefined) return { prepare: undefined, address: source }
+  new Float32Array(buffer, address, scratch.floats).fill(border)
+  const copy = library.request(emitCopy, undefined)
+  return { prepare: () => copyPlanes.bind(null, copy(), scratch, source, address), address }
+}
+
+const epilogueOf = ({ residual, bounds }: LinearStep): Epilogue => ({
+  residual: residual !== undefined,
+  bounds,
+})
+
+function residualAddress(plan: Plan, step: PlannedStep['step']): number {
+  const name = step.kind === 'linear' ? step.residual : undefined
+  return name === undefined ? 0 : plan.addresses.get(name)!
+}
+
+/** Offsets of a convolution's weights: group by group, each filter sees its own channels. */
+function convolutionOffsets(step: LinearStep, layout: WindowLayout): OffsetOf {
+  const { window, groups } = step.convolution!
+  const [height, width] = window.kernel
+  const area = height * width
+  const channelsPerGroup = step.depth / area
+  const filtersPerGroup = step.filters / groups
+  return (o, k) => {
+    const channel = Math.floor(o / filtersPerGroup) * channelsPerGroup + Math.floor(k / area)
+    return layout.offsetOf(channel, Math.floor((k % area) / width), k % width)
+  }
+}
+
+function bindTiles(
+  context: Context,
+  kernel: Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>,
+): Binding {
+  const { plan, planned, library } = context
+  const { step } = planned
+  const { layout, tiling }: Tiled = kernel
+  const { mode, lists } = writeTileLists(context, kernel)
+  const [, width] = layout.output
+  const places = (rowStep: number) =>
+    Array.from({ length: tiling.rows }, (_, row) =>
+      tiling.vectors.map(column => 4 * (row * rowStep + column)),
+    ).flat()
+  const window = bindWindow(context, layout, mode === 'max' ? -Infinity : 0)
+  const tile = library.request(emitTile, {
+    mode,
+    inputOffsets: places(layout.rowStep),
+    outputOffsets: places(width),
+    lanes: tiling.lanes,
+    ...(step.kind === 'linear' ? epilogueOf(step) : { residual: false, bounds: undefined }),
+  })
+
+  const output = plan.addresses.get(step.output)!
+  const residual = residualAddress(plan, step)
+  const planeBytes = 4 * sizeOf(layout.output)
+  const tiles = tiling.tiles.map(([row, column]) => ({
+    input: window.address + 4 * (row * layout.rowStep + column),
+    place: 4 * (row * width + column),
+  }))
+  return () => {
+    const run = tile()
+    const prepare = window.prepare?.()
+    return () => {
+      prepare?.()
+      for (const { input, place } of tiles) {
+        run(
+          input,
+          output + place,
+          residual + place,
+          lists.records,
+          lists.recordsEnd,
+          lists.entries,
+          planeBytes,
+        )
+      }
+    }
+  }
+}
+
+function writeTileLists(
+  { planned, plan, buffer }: Context,
+  kernel: Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>,
+): { readonly mode: TileMode; readonly lists: Lists } {
+  const { step, weights } = planned
+  const { layout } = kernel
+  if (kernel.name === 'pool-tiles') {
+    const channels = plan.shapes.get(step.output)![1]!
+    const { pool, window } = kernel
+    const lists = writePoolLists(buffer, weights.address, pool, channels, window, layout.offsetOf)
+    return { mode: pool === 'max' ? 'max' : 'equal', lists }
+  }
+  const linear = step as LinearStep
+  const offsetOf = convolutionOffsets(linear, layout)
+  if (kernel.name === 'dense-tiles') {
+    return { mode: 'weighted', lists: writeWeightedLists(buffer, weights.address, linear, offsetOf) }
+  }
+  return {
+    mode: kernel.magnitudes,
+    lists: writeTernaryLists(buffer, weights.address, linear, kernel.magnitudes, offsetOf),
+  }
+}
+
+function bindGather(
+  context: Context,
+  { magnitudes, layout }: Extract<Kernel, { readonly name: 'gather-lists' }>,
+): Binding {
+  const { plan, planned, buffer, library } = context
+  const step = planned.step as LinearStep
+  const offsetOf: OffsetOf = layout === undefined ? (_, k) => k : convolutionOffsets(step, layout)
+  const { records, recordsEnd, entries } = writeTernaryLists(
+    buffer,
+    planned.weights.address,
+    step,
+    magnitudes,
+    offsetOf,
+  )
+  const window = bindWindow(context, layout, 0)
+  const gather = library.request(emitGather, { magnitudes, ...epilogueOf(step) })
+  const output = plan.addresses.get(step.output)!
+  const residual = residualAddress(plan, step)
+  return () => {
+    const run = gather()
+    const prepare = window.prepare?.()
+    return () => {
+      prepare?.()
+      for (let row = 0; row < step.rows; row++) {
+        const place = 4 * row * step.filters
+        run(
+          window.address + 4 * row * step.depth,
+          output + place,
+          residual + place,
+          records,
+          recordsEnd,
+          entries,
+        )
+      }
+    }
+  }
+}
+
+function bindRows(context: Context, { layout }: Extract<Kernel, { readonly name: 'dense-rows' }>): Binding {
+  const { plan, planned, buffer, library } = context
+  const step = planned.step as LinearStep
+  const window = bindWindow(context, layout, 0)
+  const blocks = writeDenseBlocks(buffer, planned.weights.address, step).map(block => ({
+    ...block,
+    multiply: library.request(emitRows, { vectors: block.vectors, ...epilogueOf(step) }),
+  }))
+  const output = plan.addresses.get(step.output)!
+  const residual = residualAddress(plan, step)
+  return () => {
+    const calls = blocks.map(block => ({ ...block, multiply: block.multiply() }))
+    const prepare = window.prepare?.()
+    return () => {
+      prepare?.()
+      // Row after row: the last vector of a row may reach into the next one, which then overwrites it.
+      for (let row = 0; row < step.rows; row++) {
+        const input = window.address + 4 * row * step.depth
+        for (const { address, firstOutput, multiply } of calls) {
+          const place = 4 * (row * step.filters + firstOutput)
+          multiply(input, input + 4 * step.depth, address, output + place, residual + place)
+        }
+      }
+    }
+  }
+}

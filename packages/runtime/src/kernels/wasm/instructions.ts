@@ -1,0 +1,108 @@
+/**
+ * WebAssembly instructions as functions from operand code to code: `f32.add(get(a), get(b))` is the bytes
+ * that leave a + b on the stack. Opcodes from the core specification, section 5.4.
+ */
+
+/** Nested bytes; flattened once, when a module is assembled. */
+export type Code = number | readonly Code[]
+
+/** The index of a parameter or local variable. */
+export type Local = number & { readonly local: true }
+
+/** Unsigned LEB128. */
+export function unsigned(value: number): Code {
+  const bytes: number[] = []
+  let rest = value
+  while (rest >= 0x80) {
+    bytes.push((rest & 0x7f) | 0x80)
+    rest = Math.floor(rest / 0x80)
+  }
+  return [...bytes, rest]
+}
+
+/** Signed LEB128 of a 32-bit integer. */
+function signed(value: number): Code {
+  const bytes: number[] = []
+  let rest = value
+  for (;;) {
+    const byte = rest & 0x7f
+    rest >>= 7
+    if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) return [...bytes, byte]
+    bytes.push(byte | 0x80)
+  }
+}
+
+const float = (value: number): Code => [...new Uint8Array(new Float32Array([value]).buffer)]
+
+/** Alignment (2^2 bytes) and constant offset of a memory access. */
+const at = (offset: number): Code => [2, unsigned(offset)]
+const binary =
+  (...opcode: Code[]) =>
+  (a: Code, b: Code): Code => [a, b, opcode]
+
+const simd = (opcode: number): Code => [0xfd, unsigned(opcode)]
+
+export const get = (local: Local): Code => [0x20, unsigned(local)]
+export const set = (local: Local, value: Code): Code => [value, 0x21, unsigned(local)]
+/** local += bytes */
+export const advance = (local: Local, by: Code): Code => set(local, i32.add(get(local), by))
+
+export const i32 = {
+  const: (value: number): Code => [0x41, signed(value)],
+  add: binary(0x6a),
+  sub: binary(0x6b),
+  mul: binary(0x6c),
+  eq: binary(0x46),
+  lessThan: binary(0x49), // unsigned
+  atMost: binary(0x4d), // unsigned
+  load: (address: Code, offset = 0): Code => [address, 0x28, at(offset)],
+}
+
+export const f32 = {
+  const: (value: number): Code => [0x43, float(value)],
+  add: binary(0x92),
+  sub: binary(0x93),
+  mul: binary(0x94),
+  lessThan: binary(0x5d),
+  load: (address: Code, offset = 0): Code => [address, 0x2a, at(offset)],
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x38, at(offset)],
+}
+
+/** Four floats. */
+export const f32x4 = {
+  load: (address: Code, offset = 0): Code => [address, simd(0x00), at(offset)],
+  /** All lanes the same number from memory. */
+  loadSplat: (address: Code, offset = 0): Code => [address, simd(0x09), at(offset)],
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, simd(0x0b), at(offset)],
+  storeLane: (address: Code, value: Code, lane: number, offset = 0): Code => [
+    address,
+    value,
+    simd(0x5a),
+    at(offset),
+    lane,
+  ],
+  splat: (value: number): Code => [simd(0x0c), [0, 1, 2, 3].map(() => float(value))],
+  lane: (value: Code, lane: number): Code => [value, simd(0x1f), lane],
+  /** Lanes 0 and 2 of a, then of b. */
+  evenLanes: (a: Code, b: Code): Code => [
+    a,
+    b,
+    simd(0x0d),
+    [0, 8, 16, 24].flatMap(byte => [byte, byte + 1, byte + 2, byte + 3]),
+  ],
+  add: binary(simd(0xe4)),
+  sub: binary(simd(0xe5)),
+  mul: binary(simd(0xe6)),
+  /** b < a ? b : a, so that a NaN in a stays. */
+  smaller: binary(simd(0xea)),
+  /** a < b ? b : a, so that a NaN in a stays. */
+  larger: binary(simd(0xeb)),
+}
+
+/** a where the condition holds, else b. */
+export const select = (a: Code, b: Code, condition: Code): Code => [a, b, condition, 0x1b]
+
+export const when = (condition: Code, body: Code): Code => [condition, 0x04, 0x40, body, 0x0b]
+
+export const repeatWhile = (condition: Code, body: Code): Code =>
+  when(condition, [0x03, 0x40, body, condition, 0x0d, 0, 0x0b])

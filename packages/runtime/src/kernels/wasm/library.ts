@@ -1,0 +1,47 @@
+/** The functions one session needs, each made once; steps of equal geometry share theirs. */
+import { SternaError } from '../../errors.ts'
+import { assembleModule, type WasmFunction } from './module.ts'
+
+export type KernelFunction = (...numbers: number[]) => void
+
+type Emit<Options> = (name: string, options: Options) => WasmFunction
+
+export class Library {
+  readonly #functions: WasmFunction[] = []
+  readonly #names = new Map<unknown, Map<string, string>>()
+  #exports: WebAssembly.Exports = {}
+
+  /**
+   * Asks for the function that `emit` writes for these options.
+   * @returns a getter for it, to be called once `instantiate` is through
+   */
+  request<Options>(emit: Emit<Options>, options: Options): () => KernelFunction {
+    const names = this.#names.get(emit) ?? new Map<string, string>()
+    this.#names.set(emit, names)
+    const key = JSON.stringify([options], keepInfinity)
+    const name = names.get(key) ?? `${this.#functions.length}`
+    if (!names.has(key)) {
+      names.set(key, name)
+      this.#functions.push(emit(name, options))
+    }
+    return () => this.#exports[name] as KernelFunction
+  }
+
+  /** Compiles what was asked for. */
+  async instantiate(memory: WebAssembly.Memory): Promise<void> {
+    const bytes = assembleModule(this.#functions)
+    try {
+      const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } })
+      this.#exports = instance.exports
+    } catch (cause) {
+      throw new SternaError('engine/unavailable', 'this host refuses to compile the WebAssembly kernels', {
+        cause,
+        hint: "load with { kernels: 'reference' }, or allow WebAssembly in the page's content security policy",
+      })
+    }
+  }
+}
+
+/** JSON would write infinite bounds as null. */
+const keepInfinity = (_: string, value: unknown): unknown =>
+  typeof value === 'number' ? String(value) : value

@@ -1,0 +1,68 @@
+/** Assembles functions into a WebAssembly module (core specification, section 5.5). */
+import { type Code, type Local, unsigned } from './instructions.ts'
+
+export type ValueType = 'i32' | 'f32' | 'v128'
+
+const typeCodes = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const satisfies Record<ValueType, number>
+
+/** A function without result, exported under its name. */
+export interface WasmFunction {
+  readonly name: string
+  readonly parameters: readonly ValueType[]
+  readonly locals: readonly ValueType[]
+  readonly body: Code
+}
+
+/** The parameters of a function that has `Count` of them. */
+export type Locals<Count extends number, List extends Local[] = []> = List['length'] extends Count
+  ? List
+  : Locals<Count, [...List, Local]>
+
+/** Declares parameters and locals while `build` writes the body. */
+export function defineFunction(
+  name: string,
+  parameters: readonly ValueType[],
+  build: (parameters: readonly Local[], local: (type: ValueType) => Local) => Code,
+): WasmFunction {
+  const locals: ValueType[] = []
+  const body = build(
+    parameters.map((_, index) => index as Local),
+    type => (parameters.length + locals.push(type) - 1) as Local,
+  )
+  return { name, parameters, locals, body }
+}
+
+/** The bytes of a module that imports `env.memory` and exports every function. */
+export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+  const text = (value: string): Code => vector([...new TextEncoder().encode(value)])
+  const types = functions.map(({ parameters }) => [0x60, vector(parameters.map(type => typeCodes[type])), 0])
+  const bodies = functions.map(({ locals, body }) =>
+    sized([vector(locals.map(type => [1, typeCodes[type]])), body, 0x0b]),
+  )
+  const memory = [text('env'), text('memory'), 2, 0, unsigned(1)]
+  return new Uint8Array(
+    flatten([
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, vector(types)),
+      section(2, vector([memory])),
+      section(3, vector(functions.map((_, index) => unsigned(index)))),
+      section(7, vector(functions.map(({ name }, index) => [text(name), 0, unsigned(index)]))),
+      section(10, vector(bodies)),
+    ]),
+  )
+}
+
+const vector = (items: readonly Code[]): Code => [unsigned(items.length), items]
+
+function sized(code: Code): Code {
+  const bytes = flatten(code)
+  return [unsigned(bytes.length), bytes]
+}
+
+const section = (id: number, content: Code): Code => [id, sized(content)]
+
+function flatten(code: Code, bytes: number[] = []): number[] {
+  if (typeof code === 'number') bytes.push(code)
+  else for (const part of code) flatten(part, bytes)
+  return bytes
+}

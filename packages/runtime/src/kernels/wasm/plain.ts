@@ -1,0 +1,110 @@
+/** The small kernels: copies, elementwise operators, sums of rows. Ends and steps are in bytes. */
+import type { Bounds } from '../../plan/steps.ts'
+import { clampVector } from './epilogue.ts'
+import { advance, f32, f32x4, get, i32, repeatWhile, set, when } from './instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from './module.ts'
+
+/**
+ * Call with (target, source, planes, rows, row bytes, target plane step, target row step, source plane step,
+ * source row step, source column step); columns of the target are neighbours.
+ */
+export function emitCopy(name: string): WasmFunction {
+  return defineFunction(name, new Array(10).fill('i32'), (parameters, local) => {
+    const [target, source, planes, rows, rowBytes, targetPlane, targetRow, sourcePlane, sourceRow, column] =
+      parameters as Locals<10>
+    const row = local('i32')
+    const [rowTarget, rowSource] = [local('i32'), local('i32')]
+    const [to, from, end] = [local('i32'), local('i32'), local('i32')]
+    const vectorsWhile = repeatWhile.bind(null, i32.atMost(i32.add(get(to), i32.const(16)), get(end)))
+    const copyRow = [
+      set(to, get(rowTarget)),
+      set(from, get(rowSource)),
+      set(end, i32.add(get(to), get(rowBytes))),
+      when(
+        i32.eq(get(column), i32.const(4)),
+        vectorsWhile([
+          f32x4.store(get(to), f32x4.load(get(from))),
+          advance(to, i32.const(16)),
+          advance(from, i32.const(16)),
+        ]),
+      ),
+      when(
+        i32.eq(get(column), i32.const(8)),
+        vectorsWhile([
+          f32x4.store(get(to), f32x4.evenLanes(f32x4.load(get(from)), f32x4.load(get(from), 16))),
+          advance(to, i32.const(16)),
+          advance(from, i32.const(32)),
+        ]),
+      ),
+      repeatWhile(i32.lessThan(get(to), get(end)), [
+        f32.store(get(to), f32.load(get(from))),
+        advance(to, i32.const(4)),
+        advance(from, get(column)),
+      ]),
+    ]
+    return repeatWhile(get(planes), [
+      set(row, get(rows)),
+      set(rowTarget, get(target)),
+      set(rowSource, get(source)),
+      repeatWhile(get(row), [
+        copyRow,
+        advance(rowTarget, get(targetRow)),
+        advance(rowSource, get(sourceRow)),
+        advance(row, i32.const(-1)),
+      ]),
+      advance(target, get(targetPlane)),
+      advance(source, get(sourcePlane)),
+      advance(planes, i32.const(-1)),
+    ])
+  })
+}
+
+/** Call with (output, end of output, input). */
+export function emitClip(name: string, bounds: Bounds): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32'], parameters => {
+    const [output, end, input] = parameters as Locals<3>
+    return repeatWhile(i32.lessThan(get(output), get(end)), [
+      f32x4.store(get(output), clampVector(f32x4.load(get(input)), bounds)),
+      advance(output, i32.const(16)),
+      advance(input, i32.const(16)),
+    ])
+  })
+}
+
+/** Call with (output, end of output, a, b). */
+export function emitCombine(name: string, op: 'Add' | 'Sub' | 'Mul'): WasmFunction {
+  const combine = { Add: f32x4.add, Sub: f32x4.sub, Mul: f32x4.mul }[op]
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32'], parameters => {
+    const [output, end, a, b] = parameters as Locals<4>
+    return repeatWhile(i32.lessThan(get(output), get(end)), [
+      f32x4.store(get(output), combine(f32x4.load(get(a)), f32x4.load(get(b)))),
+      [output, a, b].map(pointer => advance(pointer, i32.const(16))),
+    ])
+  })
+}
+
+/** Call with (output, end of output, input, row bytes, scale): the sum of each row times the scale. */
+export function emitRowSums(name: string): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
+    const [output, outputEnd, input, rowBytes, scale] = parameters as Locals<5>
+    const end = local('i32')
+    const sums = local('v128')
+    const sum = local('f32')
+    const lane = f32x4.lane.bind(null, get(sums))
+    return repeatWhile(i32.lessThan(get(output), get(outputEnd)), [
+      set(end, i32.add(get(input), get(rowBytes))),
+      set(sums, f32x4.splat(0)),
+      repeatWhile(i32.atMost(i32.add(get(input), i32.const(16)), get(end)), [
+        set(sums, f32x4.add(get(sums), f32x4.load(get(input)))),
+        advance(input, i32.const(16)),
+      ]),
+      set(sum, f32.add(f32.add(lane(0), lane(1)), f32.add(lane(2), lane(3)))),
+      repeatWhile(i32.lessThan(get(input), get(end)), [
+        set(sum, f32.add(get(sum), f32.load(get(input)))),
+        advance(input, i32.const(4)),
+      ]),
+      f32.store(get(output), f32.mul(get(sum), get(scale))),
+      advance(output, i32.const(4)),
+    ])
+  })
+}

@@ -1,0 +1,154 @@
+/** Writes weights into memory in the form the kernels read; `plan/prepared-bytes.ts` says how long that is. */
+import type { TernaryTensor } from '../../file/types.ts'
+import type { Magnitudes } from '../../plan/choose.ts'
+import { denseBlock } from '../../plan/prepared-bytes.ts'
+import type { LinearStep } from '../../plan/steps.ts'
+import { widenTensor } from '../reference/index.ts'
+
+/** Where in memory a layer's records and lists were written. */
+export interface Lists {
+  readonly records: number
+  readonly recordsEnd: number
+  readonly entries: number
+}
+
+/** Floats from the window's first input to the one under weight `k` of filter `o`. */
+export type OffsetOf = (o: number, k: number) => number
+
+/** Appends little-endian 32-bit numbers to memory. */
+class Writer {
+  readonly #view: DataView
+  address: number
+
+  constructor(buffer: ArrayBuffer, address: number) {
+    this.#view = new DataView(buffer)
+    this.address = address
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.address, value, true)
+    this.address += 4
+  }
+
+  f32(value: number): void {
+    this.#view.setFloat32(this.address, value, true)
+    this.address += 4
+  }
+}
+
+const weightIndex = ({ filtersFirst, filters, depth }: LinearStep, o: number, k: number): number =>
+  filtersFirst ? o * depth + k : k * filters + o
+
+/**
+ * Ternary filters as two offset lists each.
+ *
+ * With two magnitudes the list of the smaller one comes first, so that the ratio is at most 1 and nothing
+ * overflows: w_p ΣP − w_n ΣM = w_p (−w_n/w_p ΣM + ΣP) = −w_n (−w_p/w_n ΣP + ΣM).
+ */
+export function writeTernaryLists(
+  buffer: ArrayBuffer,
+  address: number,
+  step: LinearStep,
+  magnitudes: Magnitudes,
+  offsetOf: OffsetOf,
+): Lists {
+  const { filters, depth, alpha, bias } = step
+  const weight = step.weight as TernaryTensor
+  const records = new Writer(buffer, address)
+  const recordsEnd = address + filters * (magnitudes === 'equal' ? 16 : 20)
+  const entries = new Writer(buffer, recordsEnd)
+  for (let o = 0; o < filters; o++) {
+    const positive = weight.positive[weight.positive.length === 1 ? 0 : o]!
+    const negative = weight.negative[weight.negative.length === 1 ? 0 : o]!
+    const plusFirst = magnitudes === 'equal' || positive < negative
+    for (const sign of plusFirst ? [1, -1] : [-1, 1]) {
+      for (let k = 0; k < depth; k++) {
+        if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(4 * offsetOf(o, k))
+      }
+      records.u32(entries.address)
+    }
+    if (magnitudes === 'two') {
+      const [small, large] = plusFirst ? [positive, negative] : [negative, positive]
+      records.f32(large === 0 ? 0 : -small / large)
+      records.f32(alpha * (plusFirst ? -large : large))
+    } else {
+      records.f32(alpha * positive)
+    }
+    records.f32(bias?.[o] ?? 0)
+  }
+  return { records: address, recordsEnd, entries: recordsEnd }
+}
+
+/** Filters of any weights as one list each of offsets and weights. */
+export function writeWeightedLists(
+  buffer: ArrayBuffer,
+  address: number,
+  step: LinearStep,
+  offsetOf: OffsetOf,
+): Lists {
+  const { filters, depth, alpha, bias } = step
+  const weights = widenTensor(step.weight)
+  const records = new Writer(buffer, address)
+  const recordsEnd = address + filters * 8
+  const entries = new Writer(buffer, recordsEnd)
+  for (let o = 0; o < filters; o++) {
+    for (let k = 0; k < depth; k++) {
+      entries.u32(4 * offsetOf(o, k))
+      entries.f32(alpha * weights[weightIndex(step, o, k)]!)
+    }
+    records.u32(entries.address)
+    records.f32(bias?.[o] ?? 0)
+  }
+  return { records: address, recordsEnd, entries: recordsEnd }
+}
+
+/** One list for each channel: all of its window. A mean divides by their number. */
+export function writePoolLists(
+  buffer: ArrayBuffer,
+  address: number,
+  pool: 'max' | 'mean',
+  channels: number,
+  [height, width]: readonly [number, number],
+  offsetOf: (channel: number, ky: number, kx: number) => number,
+): Lists {
+  const records = new Writer(buffer, address)
+  const recordsEnd = address + channels * (pool === 'max' ? 4 : 16)
+  const entries = new Writer(buffer, recordsEnd)
+  for (let c = 0; c < channels; c++) {
+    for (let ky = 0; ky < height; ky++) {
+      for (let kx = 0; kx < width; kx++) entries.u32(4 * offsetOf(c, ky, kx))
+    }
+    records.u32(entries.address)
+    if (pool === 'max') continue
+    records.u32(entries.address)
+    records.f32(1 / (height * width))
+    records.f32(0)
+  }
+  return { records: address, recordsEnd, entries: recordsEnd }
+}
+
+/** A block of neighbouring outputs of a dense layer. */
+export interface Block {
+  readonly address: number
+  readonly firstOutput: number
+  readonly vectors: number
+}
+
+/** The weights of up to 32 outputs at a time: a row of biases, then for each input its row of weights. */
+export function writeDenseBlocks(buffer: ArrayBuffer, address: number, step: LinearStep): Block[] {
+  const { filters, depth, alpha, bias } = step
+  const weights = widenTensor(step.weight)
+  const blocks: Block[] = []
+  const writer = new Writer(buffer, address)
+  for (let first = 0; first < filters; first += denseBlock) {
+    const vectors = Math.ceil(Math.min(denseBlock, filters - first) / 4)
+    blocks.push({ address: writer.address, firstOutput: first, vectors })
+    for (let k = -1; k < depth; k++) {
+      for (let o = first; o < first + 4 * vectors; o++) {
+        if (o >= filters) writer.f32(0)
+        else writer.f32(k < 0 ? (bias?.[o] ?? 0) : alpha * weights[weightIndex(step, o, k)]!)
+      }
+    }
+  }
+  return blocks
+}
