@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { SternaError, sameShape } from '../core/index.ts'
 import { writeOnnx } from '../formats/onnx/index.ts'
+import { chooseDevice } from './choose-device.node.ts'
 import { EngineProgram } from './engine-program.node.ts'
 import { standardLowering } from './standard/index.ts'
 import type { Engine, EngineDevice, Executable, Program } from './types.ts'
@@ -19,9 +20,15 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
     throw new SternaError('usage/option', `threads must be a whole number from 1 to 1024, found ${threads}`)
   }
-  const { device, reason } = { device: 'cpu', reason: 'asked for' } as const
+  const { device, reason } = await chooseDevice(options.device ?? 'auto')
   const client = new WorkerClient()
-  await client.call('open', { device, threads }, `engine ${device}`)
+  try {
+    await client.call('open', { device, threads }, `engine ${device}`)
+  } catch (cause) {
+    throw new SternaError('engine/unavailable', `ONNX Runtime does not load: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
   return new WorkerEngine(client, device, reason, threads)
 }
 
