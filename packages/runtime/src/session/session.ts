@@ -14,7 +14,7 @@ export interface Port {
 export type RunInput = Float32Array | Readonly<Record<string, Float32Array>>
 
 export interface RunOutput {
-  /** The first size is the number of images. */
+  /** As the model says for one image, the first size times the number of images. */
   readonly shape: Shape
   readonly data: Float32Array
 }
@@ -22,7 +22,7 @@ export interface RunOutput {
 export interface RunResult {
   /** The numbers of the first output, row-major. */
   readonly output: Float32Array
-  /** Their shape; the first size is the number of images. */
+  /** Their shape: the model's for one image, the first size times the number of images. */
   readonly shape: Shape
   /** Every output by name. */
   readonly outputs: Readonly<Record<string, RunOutput>>
@@ -64,8 +64,8 @@ export class Session {
     const arrays = this.inputs.map(port => pick(input, port, this.inputs.length))
     const images = countImages(this.inputs, arrays)
     const results = this.outputs.map(({ shape }): RunOutput => {
-      const batched = shape[0] === 1 ? [images, ...shape.slice(1)] : [images, ...shape]
-      return { shape: batched, data: new Float32Array(sizeOf(batched)) }
+      const stacked = images === 1 ? shape : [images * (shape[0] ?? 1), ...shape.slice(1)]
+      return { shape: stacked, data: new Float32Array(sizeOf(stacked)) }
     })
     for (let image = 0; image < images; image++) {
       for (const [i, { name, shape }] of this.inputs.entries()) {
@@ -83,9 +83,9 @@ export class Session {
 
   /** Runs the images and names the class of each: the largest number of the first output. */
   classify(input: RunInput): Classification[] {
-    const { output, shape } = this.run(input)
-    const classes = output.length / shape[0]!
-    return Array.from({ length: shape[0]! }, (_, image) => {
+    const { output } = this.run(input)
+    const classes = sizeOf(this.outputs[0]!.shape)
+    return Array.from({ length: output.length / classes }, (_, image) => {
       const start = image * classes
       let best = start
       for (let i = start + 1; i < start + classes; i++) if (output[i]! > output[best]!) best = i

@@ -36,8 +36,9 @@ export function randomTernary(
   const assignment = Int8Array.from({ length: sizeOf(shape) }, () =>
     random() < zeros ? 0 : random() < 0.5 ? -1 : 1,
   )
-  const positive = Float32Array.from({ length: magnitudes }, () => 0.05 + random())
-  const negative = equal ? positive.slice() : Float32Array.from({ length: magnitudes }, () => 0.05 + random())
+  const magnitude = () => 0.2 + 0.1 * random()
+  const positive = Float32Array.from({ length: magnitudes }, magnitude)
+  const negative = equal ? positive.slice() : Float32Array.from({ length: magnitudes }, magnitude)
   return { kind: 'ternary', shape, assignment, positive, negative }
 }
 
