@@ -40,6 +40,7 @@ const trainingOperators = {
   IsPositive: true,
   Min: true,
   Max: true,
+  Clamp: true,
   Expand: true,
   ReduceMin: true,
   ReduceMax: true,
@@ -134,6 +135,11 @@ describe('training operators have the values they are defined by', () => {
     { title: 'Reciprocal', found: () => apply('Reciprocal', [vector(4, -0.5)], {}), expected: [0.25, -2] },
     { title: 'Min', found: () => apply('Min', [vector(1, 5), vector(3, 2)], {}), expected: [1, 2] },
     { title: 'Max', found: () => apply('Max', [vector(1, 5), f32([], [3])], {}), expected: [3, 5] },
+    {
+      title: 'Clamp',
+      found: () => apply('Clamp', [vector(-2, 0.5, -1, 7), vector(-1), f32([], [2])], {}),
+      expected: [-1, 0.5, -1, 2],
+    },
     {
       title: 'Expand',
       found: () => apply('Expand', [f32([2, 1], [1, 2])], { shape: [2, 3] }),

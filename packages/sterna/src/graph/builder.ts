@@ -158,6 +158,8 @@ export class GraphBuilder {
     this.op('Div', [this.#operand(a), this.#operand(b)], {})
   min = (a: Value, b: Value | number): Value => this.op('Min', [a, this.#operand(b)], {})
   max = (a: Value, b: Value | number): Value => this.op('Max', [a, this.#operand(b)], {})
+  clamp = (a: Value, low: Value | number, high: Value | number): Value =>
+    this.op('Clamp', [a, this.#operand(low), this.#operand(high)], {})
   neg = (a: Value): Value => this.op('Neg', [a], {})
   abs = (a: Value): Value => this.op('Abs', [a], {})
   exp = (a: Value): Value => this.op('Exp', [a], {})

@@ -24,6 +24,7 @@ export interface TrainingOperators {
   IsPositive: None // 1 where x > 0, else 0 (f32)
   Min: None
   Max: None
+  Clamp: None // x, low, high (one element each) -> x brought into [low, high]
   Expand: { readonly shape: readonly number[] }
   ReduceMin: ReduceAttributes
   ReduceMax: ReduceAttributes

@@ -47,19 +47,26 @@ export function meanOf(b: GraphBuilder, x: Value, granularity: Granularity): Val
   return b.mean(b.matMul(b.constant(filled([1, rows], 1 / rows)), x), [0, 1], true)
 }
 
-/** Beyond any magnitude above `upper`, below any −magnitude under `lower`, 0 between (bounds included). */
+/**
+ * Beyond any magnitude above `upper`, below any −magnitude under `lower`, 0 between (bounds included). The
+ * bounds have one element.
+ */
 export function outside(b: GraphBuilder, x: Value, lower: Value, upper: Value): Value {
-  return b.mul(b.sub(x, b.min(b.max(x, lower), upper)), steep)
+  return b.mul(b.sub(x, b.clamp(x, lower, upper)), steep)
 }
 
-/** −1, 0 or +1 from the result of `outside`. */
-export function signsOf(b: GraphBuilder, beyond: Value): Value {
-  return b.op('Clip', [beyond], { min: -1, max: 1 })
-}
-
-/** −negative, 0 or +positive from the result of `outside` or from `steepened` signs. */
+/** −negative, 0 or +positive (one element each) from the result of `outside` or of `steepened`. */
 export function levelsOf(b: GraphBuilder, beyond: Value, positive: Value, negative: Value): Value {
-  return b.min(b.max(beyond, b.neg(negative)), positive)
+  return b.clamp(beyond, b.neg(negative), positive)
+}
+
+/** −1 below −threshold, +1 above threshold, else 0; the threshold is [1, 1] or, for [R, C], [R, 1]. */
+export function signsBeyond(b: GraphBuilder, x: Value, threshold: Value): Value {
+  const lower = b.neg(threshold)
+  if (sizeOf(threshold.shape) === 1) {
+    return b.op('Clip', [outside(b, x, lower, threshold)], { min: -1, max: 1 })
+  }
+  return b.sub(b.isPositive(b.sub(x, threshold)), b.isPositive(b.sub(lower, x)))
 }
 
 /** Signs −1, 0, +1 as `levelsOf` takes them. */

@@ -2,7 +2,7 @@
 import { type Tensor, tensor } from '../core/index.ts'
 import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
-import { asMatrix, asShape, largestFloat32, meanOf, outside, signsOf, smallestThreshold } from './passes.ts'
+import { asMatrix, asShape, largestFloat32, meanOf, signsBeyond, smallestThreshold } from './passes.ts'
 import { filterMeans, mapGroups, signsOutside } from './plain.ts'
 import { exactThreshold, exactThresholdOf } from './twn-exact.ts'
 import type { Quantizer, TernaryWeight } from './types.ts'
@@ -56,8 +56,7 @@ export function createTwn(options: TwnOptions): Quantizer {
     },
     forward(b, latent, { threshold }) {
       const w = asMatrix(b, latent)
-      const upper = b.reshape(threshold!, [threshold!.shape[0] ?? 1, 1])
-      const signs = signsOf(b, outside(b, w, b.neg(upper), upper))
+      const signs = signsBeyond(b, w, b.reshape(threshold!, [threshold!.shape[0] ?? 1, 1]))
       // α = Σ|w| / count over the kept weights, eq. 5; as means, so that no sum overflows.
       const keptMean = meanOf(b, b.mul(w, signs), granularity)
       const keptFraction = meanOf(b, b.abs(signs), granularity)

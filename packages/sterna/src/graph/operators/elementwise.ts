@@ -1,5 +1,5 @@
 /** Elementwise operators, one and two inputs. */
-import type { Shape } from '../../core/index.ts'
+import { type Shape, sizeOf } from '../../core/index.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { OperatorName, Value } from '../types.ts'
 import type { Derivation, OperatorEntry, OperatorTable } from './entry.ts'
@@ -97,4 +97,12 @@ export const elementwise = {
     const first = () => b.isPositive(b.sub(x, y))
     return [() => b.mul(dz, first()), () => b.mul(dz, b.sub(1, first()))]
   }),
+  Clamp: {
+    minInputs: 3,
+    maxInputs: 3,
+    infer: ([x, low, high], _, where) => {
+      if (sizeOf(low!) === 1 && sizeOf(high!) === 1) return [x!]
+      return fail(where, `expected bounds of one element, found shapes [${low}] and [${high}]`)
+    },
+  },
 } satisfies Partial<OperatorTable>
