@@ -30,6 +30,7 @@ export type SternaErrorCode =
   | 'train/non-finite'
   | 'train/diverged'
   | 'train/checkpoint'
+  | 'train/interrupted' // stopped by the user; its checkpoint continues
   | 'train/config'
   | 'quantizer/option'
   // === engine ===

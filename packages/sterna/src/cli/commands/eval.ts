@@ -1,0 +1,133 @@
+/** `sterna eval`. */
+import type { Command } from 'commander'
+import { SternaError, sameShape } from '../../core/index.ts'
+import { openDataset } from '../../data/index.node.ts'
+import { type Dataset, type ImageView, type Split, splitDataset } from '../../data/index.ts'
+import { formatCount, formatDuration, formatPercent, textPairs } from '../../report/index.ts'
+import { evaluate } from '../../train/index.ts'
+import { createCommand, defineAction } from '../command.ts'
+import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
+import { loadModelSource, type ModelSource } from '../load-model.ts'
+import {
+  addNormalizationOptions,
+  chooseNormalization,
+  describeNormalization,
+  type NormalizationOptions,
+} from '../normalization-options.ts'
+import { oneOf, wholeNumber } from '../option-values.ts'
+import { type EngineName, engineNames, openPredictor } from '../predictors.ts'
+
+interface EvalOptions extends NormalizationOptions, EngineChoice {
+  readonly data: string
+  readonly split: Split
+  readonly model?: string
+  readonly batchSize: number
+  readonly engine?: EngineName
+  readonly limit?: number
+}
+
+export function evalCommand(): Command {
+  const command = createCommand('eval <model>', {
+    summary: 'measure the accuracy of a run, an ONNX, a .sterna or a weights file',
+    description:
+      'Measure accuracy and loss. MODEL is a run directory, an .onnx or .sterna file, or a weights file (.pt, ' +
+      '.pth, .th, .safetensors, .npz) with --model NAME. A .sterna file is run by sterna-runtime, anything else ' +
+      'by ONNX Runtime.',
+    examples: [
+      'eval runs/ec2t --data mnist:data',
+      'eval digits.sterna --data glyphs --json',
+      'eval resnet20.th --model resnet20 --data cifar10:data',
+    ],
+  })
+    .requiredOption('--data <spec>', 'mnist:DIR, cifar10:DIR or glyphs')
+    .option(
+      '--split <name>',
+      'test, validation or train',
+      oneOf('--split', ['test', 'validation', 'train']),
+      'test',
+    )
+    .option('--model <name>', 'which network a weights file is for')
+    .option(
+      '--engine <name>',
+      'ort, runtime or reference; the last two for .sterna files',
+      oneOf('--engine', engineNames),
+    )
+    .option('--batch-size <n>', 'images computed at a time', wholeNumber('--batch-size', 1, 65_536), 250)
+    .option('--limit <n>', 'only the first n images', wholeNumber('--limit', 1))
+  addEngineOptions(addNormalizationOptions(command))
+  return defineAction<EvalOptions>(command, async (output, options, path) => {
+    const source = loadModelSource(path!, options.model)
+    const dataset = await openDataset(options.data)
+    const images = limitView(chooseSplit(dataset, options.split, source), options.limit)
+    const normalization = chooseNormalization(options, source.normalization, dataset)
+    const predictor = await openPredictor(source, options)
+    try {
+      expectImages(predictor.imageShape, dataset, path!)
+      output.note(`engine      ${predictor.engine}\nnormalised  ${describeNormalization(normalization)}`)
+      const startedMs = performance.now()
+      const { accuracy, loss, samples } = await evaluate(
+        predictor.predict,
+        { images, imageShape: dataset.imageShape, normalization },
+        {
+          loss: source.loss,
+          batchSize: options.batchSize,
+          onProgress: done => output.progress(`${formatCount(done)} of ${formatCount(images.count)} images`),
+        },
+      )
+      const elapsedMs = performance.now() - startedMs
+      output.result(
+        {
+          accuracy,
+          loss,
+          samples,
+          split: options.split,
+          arithmetic: 'f32',
+          engine: predictor.engine,
+          lossName: source.loss,
+          normalization,
+          data: { name: dataset.name, digest: dataset.digest },
+          elapsedMs,
+        },
+        textPairs([
+          [
+            'accuracy',
+            `${output.bold(formatPercent(accuracy))} (${formatCount(Math.round(accuracy * samples))} of ${formatCount(samples)} ${dataset.name} ${options.split} images, f32)`,
+          ],
+          ['loss', `${loss.toFixed(4)} (${source.loss})`],
+          ['time', `${formatDuration(elapsedMs)}, ${formatDuration(elapsedMs / samples)} per image`],
+        ]),
+      )
+    } finally {
+      await predictor.close()
+    }
+  })
+}
+
+/** The images of a split; validation and train images are told apart as the run did. */
+function chooseSplit(dataset: Dataset, split: Split, source: ModelSource): ImageView {
+  const config = source.kind === 'run' ? source.config : undefined
+  if (split === 'validation' && (config === undefined || config.validation === 0)) {
+    throw new SternaError(
+      'usage/option',
+      config === undefined
+        ? `--split validation: only a run says which images it held out, ${source.path} is none`
+        : `--split validation: the run ${source.path} held out no images`,
+      { hint: 'use --split test or --split train' },
+    )
+  }
+  const { validation = 0, seed = 0 } = config ?? {}
+  return splitDataset(dataset, { validation, seed })[split]
+}
+
+function limitView(view: ImageView, limit = view.count): ImageView {
+  const count = Math.min(limit, view.count)
+  return { source: view.source, indices: view.indices.subarray(0, count), count }
+}
+
+export function expectImages(expected: readonly number[], dataset: Dataset, model: string): void {
+  if (sameShape(expected, dataset.imageShape)) return
+  throw new SternaError(
+    'usage/input',
+    `${model} takes images of [${expected}], ${dataset.name} has [${dataset.imageShape}]`,
+  )
+}

@@ -1,0 +1,20 @@
+/** --device and --threads. */
+import type { Command } from 'commander'
+import type { EngineOptions } from '../engine/index.node.ts'
+import { oneOf, wholeNumber } from './option-values.ts'
+
+export type EngineChoice = Pick<EngineOptions, 'device' | 'threads'>
+
+export function addEngineOptions(command: Command): Command {
+  return command
+    .option(
+      '--device <name>',
+      'auto, cpu or webgpu (default: auto, which says what it chose and why)',
+      oneOf('--device', ['auto', 'cpu', 'webgpu']),
+    )
+    .option(
+      '--threads <n>',
+      'threads of the CPU kernels (default: all cores); part of what decides the last bits',
+      wholeNumber('--threads', 1, 1024),
+    )
+}

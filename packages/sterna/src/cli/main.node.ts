@@ -1,0 +1,10 @@
+/** The process: streams, exit code. */
+import { runProgram } from './program.ts'
+
+// A reader that has seen enough (`| head`) closes the pipe; that is no failure of the command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+process.exitCode = await runProgram(process.argv.slice(2))

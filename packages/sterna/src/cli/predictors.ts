@@ -1,0 +1,90 @@
+/** What computes a model's logits: ONNX Runtime, or our runtime for packed files. */
+import { loadModel, type ModelDescription } from 'sterna-runtime'
+import { SternaError } from '../core/index.ts'
+import { createEngine } from '../engine/index.node.ts'
+import type { EngineDevice } from '../engine/index.ts'
+import { toModel } from '../pack/index.ts'
+import { createEnginePredictor, type Predictor } from '../train/index.ts'
+import type { ModelSource } from './load-model.ts'
+import { versions } from './versions.ts'
+
+/** 'ort': ONNX Runtime. 'runtime' and 'reference': sterna-runtime with its best and its plain kernels. */
+export type EngineName = 'ort' | 'runtime' | 'reference'
+
+export const engineNames: readonly EngineName[] = ['ort', 'runtime', 'reference']
+
+export interface OpenPredictor {
+  readonly predict: Predictor
+  /** [C, H, W] of one image. */
+  readonly imageShape: readonly number[]
+  /** What computes, with its version: goes beside every accuracy. */
+  readonly engine: string
+  readonly close: () => Promise<void>
+}
+
+export interface PredictorOptions {
+  readonly batchSize: number
+  /** Default: the runtime for packed files, ONNX Runtime for the others. */
+  readonly engine?: EngineName
+  readonly device?: EngineDevice | 'auto'
+  readonly threads?: number
+}
+
+export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
+  const engine = options.engine ?? (source.kind === 'sterna' ? 'runtime' : 'ort')
+  if (engine !== 'ort') {
+    if (source.kind === 'sterna') return openRuntime(source.packed, engine)
+    throw new SternaError(
+      'usage/option',
+      `--engine ${engine}: runs .sterna files only, ${source.path} is none`,
+      {
+        hint: `pack it first: sterna pack ${source.path} -o FILE.sterna`,
+      },
+    )
+  }
+  return openOnnxRuntime(source, options)
+}
+
+async function openRuntime(
+  packed: Parameters<typeof loadModel>[0],
+  name: 'runtime' | 'reference',
+): Promise<OpenPredictor> {
+  const session = await loadModel(packed, { kernels: name === 'runtime' ? 'auto' : 'reference' })
+  const { kernels } = session.describe()
+  return {
+    predict: async images => session.run(images).output,
+    imageShape: session.inputs[0]!.shape.slice(1),
+    engine: describeRuntime(kernels),
+    close: async () => {},
+  }
+}
+
+export function describeRuntime(kernels: ModelDescription['kernels']): string {
+  return `sterna-runtime ${versions.runtime} (${kernels === 'simd128' ? 'wasm-simd' : 'reference'}, f32)`
+}
+
+async function openOnnxRuntime(
+  source: ModelSource,
+  { batchSize, device, threads }: PredictorOptions,
+): Promise<OpenPredictor> {
+  const model = source.kind === 'sterna' ? toModel(source.packed) : source.model
+  const engine = await createEngine({ ...(device && { device }), ...(threads && { threads }) })
+  try {
+    const predictor = await createEnginePredictor(engine, model.graph, batchSize)
+    await predictor.setParameters(model.parameters)
+    return {
+      predict: predictor.predict,
+      imageShape: model.graph.inputs[0]!.shape.slice(1),
+      engine: describeEngine(engine),
+      close: () => engine.close(),
+    }
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
+
+export function describeEngine({ device, threads }: { device: EngineDevice; threads: number }): string {
+  const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device
+  return `onnxruntime-node ${versions.onnxruntime} (${where})`
+}

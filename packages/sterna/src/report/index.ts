@@ -1,0 +1,17 @@
+export {
+  type MagnitudeRange,
+  type PackedLayerReport,
+  type PackedReport,
+  reportPacked,
+} from './packed-report.ts'
+export { type ComparisonRow, comparisonTable, inspectText, packTable } from './packed-tables.ts'
+export { type Column, textPairs, textTable, textWidth } from './text-table.ts'
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatShort,
+  formatSize,
+  formatTimes,
+} from './units.ts'
