@@ -3,6 +3,7 @@ export { forbiddenInNames } from './byte-reader.ts'
 export {
   applyFactors,
   type CodecName,
+  codecById,
   f16Codec,
   f32Codec,
   halfToFloat,

@@ -60,6 +60,13 @@ function readInput(reader: ByteReader): { readonly name: string; readonly shape:
   const start = reader.offset
   const name = readFilledName(reader, 'input name')
   const shape = reader.shape(`input "${name}"`)
+  if (shape[0] !== 1) {
+    throw reader.failure(
+      'file/damaged',
+      `input "${name}": expected a first axis of size 1 (the batch), found [${shape}]`,
+      start,
+    )
+  }
   if (shape.reduce((product, dimension) => product * dimension, 1) > fileLimits.inputElements) {
     throw reader.failure(
       'file/limit',

@@ -30,6 +30,12 @@ export function writeGraph(model: PackedModel, tensors: readonly string[]): Uint
   out.count(model.inputs.length, 1, fileLimits.inputs, 'number of inputs')
   model.inputs.forEach((input, index) => {
     define(input.name)
+    if (input.shape[0] !== 1) {
+      throw new SternaError(
+        'graph/shape',
+        `input "${input.name}": expected batch size 1 in the first position, found [${input.shape}]`,
+      )
+    }
     out.name(storableName(input.name, `input${index}`))
     out.shape(input.shape, `input "${input.name}"`)
   })
