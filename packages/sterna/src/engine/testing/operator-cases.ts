@@ -87,6 +87,15 @@ export const differentiableCases: readonly OperatorCase[] = [
   ),
   operatorCase(
     'Conv',
+    [
+      [2, 3, 6, 5],
+      [3, 1, 3, 3],
+    ],
+    { ...conv, groups: 3, pads: [1, 1, 1, 1] },
+    { title: 'depthwise' },
+  ),
+  operatorCase(
+    'Conv',
     [[2, 4, 6, 6], [8, 1, 3, 3], [8]],
     { ...conv, groups: 4, strides: [2, 2], pads: [1, 1, 1, 1] },
     {
