@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { type FileAccount, type PackedModel, readSterna } from 'sterna-runtime'
 import { readFileBytes } from '../core/index.node.ts'
-import { SternaError, type Tensor } from '../core/index.ts'
+import { naming, SternaError, type Tensor } from '../core/index.ts'
 import { type Normalization, normalizationPresets } from '../data/index.ts'
 import { readNpz, readPytorch, readSafetensors } from '../formats/index.ts'
 import type { Model } from '../graph/index.ts'
@@ -157,19 +157,4 @@ export function presetOf({ name, normalization }: ZooEntry): KnownNormalization 
   const preset = Object.entries(normalizationPresets).find(([key]) => key === normalization)
   if (preset === undefined) throw new SternaError('internal', `${name}: no preset is called ${normalization}`)
   return { ...preset[1], from: `preset "${normalization}" of ${name}` }
-}
-
-/** Puts the file's name before the message of a reader, which only knows bytes. */
-function naming<Result>(file: string, read: () => Result): Result {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof SternaError) || error.message.includes(file)) throw error
-    const { code, message, hint, detail } = error
-    throw new SternaError(code, `${file}: ${message}`, {
-      ...(hint !== undefined && { hint }),
-      detail: { ...detail, file },
-      cause: error,
-    })
-  }
 }

@@ -1,8 +1,8 @@
 /** CIFAR-10, binary version (Krizhevsky, 2009): six batch files become a data set. */
-import { SternaError } from '../core/index.ts'
+import { naming, SternaError } from '../core/index.ts'
 import { readCifar10Batch } from '../formats/index.ts'
 import { type Dataset, digestDataset, type LabelledImages } from './dataset.ts'
-import { type NamedBytes, naming } from './labelled-images.ts'
+import type { NamedBytes } from './labelled-images.ts'
 import { normalizationPresets } from './normalization.ts'
 
 export const CIFAR10_TRAIN_FILES = [1, 2, 3, 4, 5].map(number => `data_batch_${number}.bin`)

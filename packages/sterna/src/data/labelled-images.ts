@@ -46,17 +46,3 @@ export function pairImages(
   }
   return { images: images.data, labels: labels.data, count }
 }
-
-/** Runs a reader; its error names the file. */
-export function naming<T>(file: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof SternaError)) throw error
-    throw new SternaError(error.code, `${file}: ${error.message}`, {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      detail: { ...error.detail, file },
-      cause: error,
-    })
-  }
-}

@@ -1,8 +1,8 @@
 /** MNIST (LeCun, Cortes, Burges): four IDX files become a data set. */
-import { SternaError, type Tensor } from '../core/index.ts'
+import { naming, SternaError, type Tensor } from '../core/index.ts'
 import { gunzip, isGzip, readIdx } from '../formats/index.ts'
 import { type Dataset, digestDataset, type LabelledImages } from './dataset.ts'
-import { type NamedBytes, naming, pairImages } from './labelled-images.ts'
+import { type NamedBytes, pairImages } from './labelled-images.ts'
 import { normalizationPresets } from './normalization.ts'
 
 /** The four files by their role. */
