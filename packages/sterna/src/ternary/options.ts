@@ -114,7 +114,11 @@ function checkValue(method: string, option: MethodOption, value: unknown): numbe
   }
   throw new SternaError(
     'quantizer/option',
-    `method "${method}", option "${option.name}": expected ${describeValues(option)}, found ${JSON.stringify(value) ?? String(value)}`,
+    `method "${method}", option "${option.name}": expected ${describeValues(option)}, found ${describeValue(value)}`,
     { detail: { method, option: option.name, expected: describeValues(option), found: value } },
   )
+}
+
+function describeValue(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : String(value)
 }
