@@ -64,7 +64,7 @@ interface ConvCase {
   readonly magnitudes: 'one' | 'per filter'
   readonly equal: boolean
   readonly bias: boolean
-  readonly then: 'nothing' | 'relu' | 'clip' | 'residual' | 'residual and relu'
+  readonly after: 'nothing' | 'relu' | 'clip' | 'residual' | 'residual and relu'
 }
 
 function convModel(random: Random, c: ConvCase): PackedModel {
@@ -80,13 +80,13 @@ function convModel(random: Random, c: ConvCase): PackedModel {
         })
   const operands = [x, m.tensor(weight), ...(c.bias ? [m.tensor(randomDense(random, [c.filters]))] : [])]
   let y = m.node('Conv', operands, c.attributes)
-  if (c.then.startsWith('residual')) {
+  if (c.after.startsWith('residual')) {
     // A second value of the same shape, so that the Add has something to fuse with.
     const other = m.node('Conv', [x, m.tensor(randomDense(random, shape))], c.attributes)
     y = m.node('Add', random() < 0.5 ? [y, other] : [other, y], {})
   }
-  if (c.then.endsWith('relu')) y = m.node('Relu', [y], {})
-  if (c.then === 'clip') y = m.node('Clip', [y], { min: -0.25, max: 0.5 })
+  if (c.after.endsWith('relu')) y = m.node('Relu', [y], {})
+  if (c.after === 'clip') y = m.node('Clip', [y], { min: -0.25, max: 0.5 })
   return m.model(y)
 }
 
@@ -133,7 +133,7 @@ function randomConvCase(random: Random): ConvCase {
     magnitudes: oneOf(random, ['one', 'per filter'] as const),
     equal: random() < 0.5,
     bias: random() < 0.5,
-    then: oneOf(random, ['nothing', 'relu', 'clip', 'residual', 'residual and relu'] as const),
+    after: oneOf(random, ['nothing', 'relu', 'clip', 'residual', 'residual and relu'] as const),
   }
 }
 

@@ -66,7 +66,7 @@ export function chooseKernel(
   if (isAlias(node) && !model.tensors.has(node.inputs[0]!)) {
     return { kernel: { name: 'alias' }, reason: 'only the shape changes' }
   }
-  if (!simd) return reference('no 128-bit SIMD here')
+  if (!simd) return reference('this session has no SIMD kernels')
   if (node.inputs.some(name => model.tensors.has(name))) return reference('one operand is a stored tensor')
   return chooseNode(node, shapes) ?? reference(`no SIMD kernel for this ${node.op}`)
 }

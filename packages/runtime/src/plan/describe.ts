@@ -2,7 +2,7 @@
 import type { PackedTensor } from '../file/types.ts'
 import { countNonZeros, type KernelName } from './choose.ts'
 import { type Arithmetic, countArithmetic } from './count.ts'
-import type { MemoryUse, Plan } from './plan.ts'
+import type { KernelSet, MemoryUse, Plan } from './plan.ts'
 import { type Shape, sizeOf } from './shape.ts'
 
 /** One step. */
@@ -28,7 +28,9 @@ export interface LayerDescription extends Arithmetic {
 export interface ModelDescription extends Arithmetic {
   readonly name: string
   /** What the kernels are made for: 128-bit WebAssembly SIMD, or plain JavaScript. */
-  readonly kernels: 'simd128' | 'reference'
+  readonly kernels: KernelSet['name']
+  /** Why those. */
+  readonly reason: string
   readonly layers: readonly LayerDescription[]
   readonly memory: MemoryUse
 }
@@ -56,7 +58,8 @@ export function describePlan(plan: Plan): ModelDescription {
   const sum = (key: keyof Arithmetic) => layers.reduce((total, layer) => total + layer[key], 0)
   return {
     name: model.name,
-    kernels: plan.simd ? 'simd128' : 'reference',
+    kernels: plan.kernels.name,
+    reason: plan.kernels.reason,
     layers,
     memory: plan.memory,
     additions: sum('additions'),

@@ -7,7 +7,7 @@ export const planLimits = {
   memoryBytes: 0x4000_0000,
   /** Multiply-accumulates, comparisons and copies of one image; EfficientNet-B7 needs about 2^35. */
   operationsPerImage: 2 ** 38,
-  nodes: 16_384,
+  nodes: 8_192,
   rank: 8,
   dimension: 0x7fff_ffff,
   /** Elements of one value. */

@@ -18,9 +18,15 @@ export interface PlannedStep extends Choice {
   readonly scratchAddress: number | undefined
 }
 
+/** Which kernels a session may use, and why those. */
+export interface KernelSet {
+  readonly name: 'simd128' | 'reference'
+  readonly reason: string
+}
+
 export interface Plan {
   readonly model: PackedModel
-  readonly simd: boolean
+  readonly kernels: KernelSet
   /** With batch size 1. */
   readonly shapes: ReadonlyMap<string, Shape>
   readonly steps: readonly PlannedStep[]
@@ -44,11 +50,11 @@ const slackBytes = 4 * alignment
 
 /**
  * Plans a model for one image at a time.
- * @param simd whether 128-bit SIMD kernels may be used
  * @throws SternaError as `inferShapes` does, and `file/limit` where the model asks for more memory or work than
  *   `planLimits` allows
  */
-export function planModel(model: PackedModel, simd: boolean): Plan {
+export function planModel(model: PackedModel, kernels: KernelSet): Plan {
+  const simd = kernels.name === 'simd128'
   const shapes = inferShapes(model)
   checkWork(model, shapes)
   const steps: Step[] = simd
@@ -67,7 +73,7 @@ export function planModel(model: PackedModel, simd: boolean): Plan {
     const bytes = preparedBytes(step, choice.kernel, model, shapes)
     return { ...choice, step, weights: { address: take(bytes), bytes } }
   })
-  const weightBytes = address
+  const weightBytes = address - alignment
 
   const scratchAddresses = new Map<string, number>()
   const withScratch = planned.map((entry): PlannedStep => {
@@ -79,7 +85,7 @@ export function planModel(model: PackedModel, simd: boolean): Plan {
     scratchAddresses.set(key, scratchAddress)
     return { ...entry, scratchAddress }
   })
-  const scratchBytes = address - weightBytes
+  const scratchBytes = address - alignment - weightBytes
 
   const { lifetimes, roots } = trackLifetimes(model, shapes, withScratch)
   const arena = planArena(lifetimes)
@@ -92,7 +98,7 @@ export function planModel(model: PackedModel, simd: boolean): Plan {
   }
   const addresses = new Map([...roots].map(([name, root]) => [name, address + arena.offsets.get(root)!]))
   const memory = { weightBytes, scratchBytes, arenaBytes: arena.bytes, totalBytes }
-  return { model, simd, shapes, steps: withScratch, addresses, memory }
+  return { model, kernels, shapes, steps: withScratch, addresses, memory }
 }
 
 /** When each value is written and last read; an alias lives in the value it renames, its root. */

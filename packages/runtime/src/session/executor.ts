@@ -53,11 +53,11 @@ function referenceCall({ step: { node, output } }: PlannedStep, viewOf: (name: s
   return () => runNode(node, inputs, target)
 }
 
-function takeMemory({ model, simd, memory }: Plan): WebAssembly.Memory | { readonly buffer: ArrayBuffer } {
+function takeMemory({ model, kernels, memory }: Plan): WebAssembly.Memory | { readonly buffer: ArrayBuffer } {
   const pageBytes = 65_536
   const pages = Math.ceil(memory.totalBytes / pageBytes)
   try {
-    if (simd) return new WebAssembly.Memory({ initial: pages, maximum: pages })
+    if (kernels.name === 'simd128') return new WebAssembly.Memory({ initial: pages, maximum: pages })
     return { buffer: new ArrayBuffer(pages * pageBytes) }
   } catch (cause) {
     throw new SternaError(

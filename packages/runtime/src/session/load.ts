@@ -1,15 +1,16 @@
+import { SternaError } from '../errors.ts'
 import { readSterna } from '../file/index.ts'
 import type { PackedModel } from '../file/types.ts'
 import { simdSupported } from '../kernels/wasm/index.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
-import { planModel } from '../plan/plan.ts'
+import { type KernelSet, planModel } from '../plan/plan.ts'
 import { createExecutor } from './executor.ts'
 import { Session } from './session.ts'
 
 export interface LoadOptions {
   /**
-   * `auto` (default): WebAssembly SIMD where the host has it. `reference`: plain JavaScript everywhere, slow,
-   * for comparison.
+   * `auto` (default): WebAssembly SIMD where the host has it, else plain JavaScript. `reference`: plain
+   * JavaScript everywhere, slow, for comparison. `describe()` says which are used and why.
    */
   readonly kernels?: 'auto' | 'reference'
 }
@@ -26,7 +27,15 @@ export async function load(source: Uint8Array | ArrayBuffer, options: LoadOption
 
 /** Makes a session of a model that is already in memory. */
 export async function loadModel(model: PackedModel, options: LoadOptions = {}): Promise<Session> {
-  return new Session(await createExecutor(planModel(model, usesSimd(options))))
+  const kernels = chooseKernels(options)
+  try {
+    return new Session(await createExecutor(planModel(model, kernels)))
+  } catch (error) {
+    // A page's security policy may forbid compiling what the host as such supports.
+    const refused = error instanceof SternaError && error.code === 'engine/unavailable'
+    if (kernels.name !== 'simd128' || !refused) throw error
+    return new Session(await createExecutor(planModel(model, { name: 'reference', reason: error.message })))
+  }
 }
 
 /**
@@ -34,7 +43,17 @@ export async function loadModel(model: PackedModel, options: LoadOptions = {}): 
  * @throws SternaError as `loadModel` does
  */
 export function describeModel(model: PackedModel, options: LoadOptions = {}): ModelDescription {
-  return describePlan(planModel(model, usesSimd(options)))
+  return describePlan(planModel(model, chooseKernels(options)))
 }
 
-const usesSimd = ({ kernels = 'auto' }: LoadOptions): boolean => kernels === 'auto' && simdSupported()
+function chooseKernels({ kernels = 'auto' }: LoadOptions): KernelSet {
+  if (kernels === 'reference') return { name: 'reference', reason: 'asked for' }
+  if (kernels !== 'auto') {
+    throw new SternaError(
+      'usage/option',
+      `kernels: expected "auto" or "reference", found ${JSON.stringify(kernels)}`,
+    )
+  }
+  if (simdSupported()) return { name: 'simd128', reason: 'this host has 128-bit WebAssembly SIMD' }
+  return { name: 'reference', reason: 'this host has no 128-bit WebAssembly SIMD' }
+}

@@ -1,4 +1,4 @@
-import { sizeOf, stridesOf } from '../../plan/shape.ts'
+import { stridesOf } from '../../plan/shape.ts'
 import { resolveAxes, resolveAxis } from '../../plan/shape-rules.ts'
 import type { ReferenceKernel, View } from './kernel.ts'
 
@@ -6,24 +6,23 @@ import type { ReferenceKernel, View } from './kernel.ts'
 export function sumOver(axes: readonly number[], scale: number, x: View, output: View): void {
   const reduced = new Set(resolveAxes(axes, x.shape.length, 'reduce'))
   const strides = stridesOf(x.shape)
-  const kept = [...x.shape.keys()].filter(axis => !reduced.has(axis))
-  const summed = [...reduced].sort((a, b) => a - b)
-  const offsetsOf = (chosen: readonly number[]): Float64Array => {
-    const sizes = chosen.map(axis => x.shape[axis]!)
-    const chosenStrides = stridesOf(sizes)
-    return Float64Array.from({ length: sizeOf(sizes) }, (_, index) =>
-      chosen.reduce(
-        (offset, axis, i) => offset + (Math.floor(index / chosenStrides[i]!) % sizes[i]!) * strides[axis]!,
-        0,
-      ),
-    )
-  }
-  const inside = offsetsOf(summed)
-  for (const [i, start] of offsetsOf(kept).entries()) {
+  const axesOf = (chosen: (axis: number) => boolean) => [...x.shape.keys()].filter(chosen)
+  const kept = axesOf(axis => !reduced.has(axis))
+  const summed = axesOf(axis => reduced.has(axis))
+  const sumFrom = (depth: number, start: number): number => {
+    const axis = summed[depth]
+    if (axis === undefined) return x.data[start]!
     let sum = 0
-    for (const offset of inside) sum += x.data[start + offset]!
-    output.data[i] = sum * scale
+    for (let i = 0; i < x.shape[axis]!; i++) sum += sumFrom(depth + 1, start + i * strides[axis]!)
+    return sum
   }
+  let position = 0
+  const walk = (depth: number, start: number): void => {
+    const axis = kept[depth]
+    if (axis === undefined) output.data[position++] = sumFrom(0, start) * scale
+    else for (let i = 0; i < x.shape[axis]!; i++) walk(depth + 1, start + i * strides[axis]!)
+  }
+  walk(0, 0)
 }
 
 export const reduceSum: ReferenceKernel<'ReduceSum'> = ({ axes }, [x], output) => sumOver(axes, 1, x!, output)

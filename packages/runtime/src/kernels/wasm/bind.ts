@@ -130,7 +130,7 @@ function bindTiles(
   const { step } = planned
   const { layout, tiling }: Tiled = kernel
   const { mode, lists } = writeTileLists(context, kernel)
-  const [, width] = layout.output
+  const [height, width] = layout.output
   const places = (rowStep: number) =>
     Array.from({ length: tiling.rows }, (_, row) =>
       tiling.vectors.map(column => 4 * (row * rowStep + column)),
@@ -147,25 +147,27 @@ function bindTiles(
   const output = plan.addresses.get(step.output)!
   const residual = residualAddress(plan, step)
   const planeBytes = 4 * sizeOf(layout.output)
-  const tiles = tiling.tiles.map(([row, column]) => ({
-    input: window.address + 4 * (row * layout.rowStep + column),
-    place: 4 * (row * width + column),
-  }))
   return () => {
     const run = tile()
     const prepare = window.prepare?.()
     return () => {
       prepare?.()
-      for (const { input, place } of tiles) {
-        run(
-          input,
-          output + place,
-          residual + place,
-          lists.records,
-          lists.recordsEnd,
-          lists.entries,
-          planeBytes,
-        )
+      for (let top = 0; top < height; top += tiling.rows) {
+        const row = Math.min(top, height - tiling.rows)
+        for (let left = 0; left < width; left += tiling.columns) {
+          const column = Math.min(left, width - tiling.columns)
+          const input = window.address + 4 * (row * layout.rowStep + column)
+          const place = 4 * (row * width + column)
+          run(
+            input,
+            output + place,
+            residual + place,
+            lists.records,
+            lists.recordsEnd,
+            lists.entries,
+            planeBytes,
+          )
+        }
       }
     }
   }

@@ -3,8 +3,8 @@
  * that leave a + b on the stack. Opcodes from the core specification, section 5.4.
  */
 
-/** Nested bytes; flattened once, when a module is assembled. */
-export type Code = number | readonly Code[]
+/** Nested bytes; flattened when a function is defined. */
+export type Code = number | Uint8Array | readonly Code[]
 
 /** The index of a parameter or local variable. */
 export type Local = number & { readonly local: true }

@@ -34,10 +34,7 @@ export class Library {
       const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } })
       this.#exports = instance.exports
     } catch (cause) {
-      throw new SternaError('engine/unavailable', 'this host refuses to compile the WebAssembly kernels', {
-        cause,
-        hint: "load with { kernels: 'reference' }, or allow WebAssembly in the page's content security policy",
-      })
+      throw new SternaError('engine/unavailable', 'this host refuses to compile WebAssembly', { cause })
     }
   }
 }

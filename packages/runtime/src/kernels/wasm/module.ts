@@ -10,7 +10,7 @@ export interface WasmFunction {
   readonly name: string
   readonly parameters: readonly ValueType[]
   readonly locals: readonly ValueType[]
-  readonly body: Code
+  readonly body: Uint8Array
 }
 
 /** The parameters of a function that has `Count` of them. */
@@ -29,7 +29,7 @@ export function defineFunction(
     parameters.map((_, index) => index as Local),
     type => (parameters.length + locals.push(type) - 1) as Local,
   )
-  return { name, parameters, locals, body }
+  return { name, parameters, locals, body: new Uint8Array(flatten(body)) }
 }
 
 /** The bytes of a module that imports `env.memory` and exports every function. */
