@@ -44,7 +44,7 @@ export function sumOf(b: GraphBuilder, x: Value): Value {
 export function meanOf(b: GraphBuilder, x: Value, granularity: Granularity): Value {
   const [rows, columns] = x.shape as readonly [number, number]
   if (granularity === 'filter') return b.matMul(x, b.constant(filled([columns, 1], 1 / columns)))
-  return b.mean(b.matMul(b.constant(filled([1, rows], 1 / rows)), x), [0, 1], true)
+  return b.sum(b.matMul(b.constant(filled([1, rows], 1 / (rows * columns))), x), [0, 1], true)
 }
 
 /**
