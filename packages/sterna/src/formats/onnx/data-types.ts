@@ -23,3 +23,21 @@ export const onnxAttributeTypes = {
   ints: 7,
   strings: 8,
 } as const
+
+/** TensorProto.DataType by number, for messages. */
+export const onnxDataTypeNames: Readonly<Record<number, string>> = {
+  0: 'undefined',
+  4: 'uint16',
+  8: 'string',
+  12: 'uint32',
+  13: 'uint64',
+  14: 'complex64',
+  15: 'complex128',
+  16: 'bfloat16',
+  17: 'float8e4m3fn',
+  18: 'float8e4m3fnuz',
+  19: 'float8e5m2',
+  20: 'float8e5m2fnuz',
+  21: 'uint4',
+  22: 'int4',
+}

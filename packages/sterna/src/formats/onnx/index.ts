@@ -1,2 +1,3 @@
+export { readOnnx } from './read-onnx.ts'
 export type { OnnxAttribute, OnnxModel, OnnxNode, OnnxValue } from './types.ts'
 export { writeOnnx } from './write-onnx.ts'
