@@ -50,20 +50,42 @@ function factorsOf({ positive, negative, scale }: Levels): MagnitudeFactors | un
 }
 
 /**
- * Moves a power of two between the levels and the scales so that both keep all the digits of binary16: the
- * largest scale comes to lie in [1, 2), unless the levels would leave 2⁻⁸ … 2¹⁴ by that.
+ * The factors in 16 bits that come closest to level × scale in every filter. Only the products count, so a
+ * common factor may move between levels and scales: of all binary16 numbers for the larger level, those are
+ * looked at closely that leave the ratio of the levels almost exact, as an error there is shared by all filters.
  */
 function balanced(positive: number, negative: number, scale: readonly number[]): MagnitudeFactors {
-  const largestScale = scale.reduce((most, s) => Math.max(most, Math.abs(s)), 0)
-  const largestLevel = Math.max(positive, negative)
-  const wanted = largestScale === 0 ? 0 : Math.floor(Math.log2(largestScale))
-  const level = largestLevel === 0 ? 0 : Math.floor(Math.log2(largestLevel))
-  const power = 2 ** (Math.max(-8, Math.min(14, level + wanted)) - level)
-  return {
-    positive: half(positive * power),
-    negative: half(negative * power),
-    scale: Float32Array.from(scale, s => half(s / power)),
+  const larger = Math.max(positive, negative)
+  const ratio = larger === 0 ? 0 : Math.min(positive, negative) / larger
+  const power = largerLevelPower(larger, scale)
+  const candidates = Array.from({ length: 1024 }, (_, step) => {
+    const level = power * (1 + step / 1024)
+    const other = half(ratio * level)
+    return { level, other, error: ratio === 0 ? step : Math.abs(other / (ratio * level) - 1) }
+  })
+  candidates.sort((a, b) => a.error - b.error)
+  let best: MagnitudeFactors | undefined
+  let leastError = Number.POSITIVE_INFINITY
+  for (const { level, other } of candidates.slice(0, 32)) {
+    const rounded = Float32Array.from(scale, s => half((s * larger) / level))
+    const error = scale.reduce((sum, s, filter) => {
+      if (s === 0 || larger === 0) return sum
+      const one = (rounded[filter]! * level) / (s * larger) - 1
+      const two = ratio === 0 ? 0 : (rounded[filter]! * other) / (s * larger * ratio) - 1
+      return sum + one * one + two * two
+    }, 0)
+    if (best !== undefined && !(error < leastError)) continue
+    leastError = error
+    const [p, n] = positive >= negative ? [level, other] : [other, level]
+    best = { positive: larger === 0 ? 0 : p, negative: larger === 0 ? 0 : n, scale: rounded }
   }
+  return best!
+}
+
+/** The power of two that the larger level is stored at: scales come to lie around 1 unless it would leave 2⁻⁸ … 2¹⁴. */
+function largerLevelPower(larger: number, scale: readonly number[]): number {
+  const product = larger * scale.reduce((most, s) => Math.max(most, Math.abs(s)), 0)
+  return product === 0 ? 1 : 2 ** Math.max(-8, Math.min(14, Math.floor(Math.log2(product))))
 }
 
 /** Layer weights as the caller wishes; whatever else a node reads in 16 bits where it fits, scalars in 32. */
