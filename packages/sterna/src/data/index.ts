@@ -8,6 +8,7 @@ export {
   type Split,
   viewAll,
 } from './dataset.ts'
+export { digestBytes } from './digest.ts'
 export { createGlyphs, type GlyphsOptions } from './glyphs/index.ts'
 export type { NamedBytes } from './labelled-images.ts'
 export { type Batch, createLoader, type Loader, type LoaderOptions, type LoaderPosition } from './loader.ts'

@@ -2,8 +2,8 @@
 import { SternaError } from '../core/index.ts'
 import type { Augmentation, Normalization } from '../data/index.ts'
 import type { LayerRule } from '../ternary/index.ts'
-import type { LossName } from './loss.ts'
-import type { Schedule } from './schedule.ts'
+import { type LossName, lossNames } from './loss.ts'
+import { checkSchedule, type Schedule } from './schedule.ts'
 
 /** The parameters of a step that share a learning rate. */
 export type ParameterGroup = 'latent' | 'state' | 'rest'
@@ -48,26 +48,26 @@ export interface TrainConfig {
   readonly select: 'best-validation' | 'last'
 }
 
-/** Checks ranges that types cannot; the message names the option. */
+/** Checks what types cannot, also of a configuration read from a file; the message names the option. */
 export function checkConfig(config: TrainConfig): void {
+  for (const name of ['augmentation', 'normalization', 'methodOptions', 'optimiser', 'schedule'] as const) {
+    expect(isObject(config[name]), name, 'an object', config[name])
+  }
   const whole = (name: keyof TrainConfig, low: number, high: number) => {
     const value = config[name]
-    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) {
-      throw new SternaError(
-        'train/config',
-        `${name}: expected a whole number from ${low} to ${high}, found ${value}`,
-      )
-    }
+    const holds = Number.isInteger(value) && (value as number) >= low && (value as number) <= high
+    expect(holds, name, `a whole number from ${low} to ${high}`, value)
   }
   whole('epochs', 0, 100_000)
   whole('frozenEpochs', 0, 100_000)
   whole('batchSize', 2, 65_536)
   whole('validation', 0, 10_000_000)
   whole('seed', 0, Number.MAX_SAFE_INTEGER)
-  if (config.epochs + config.frozenEpochs === 0) {
-    throw new SternaError('train/config', 'epochs: expected at least one epoch')
-  }
-  if (config.select === 'best-validation' && config.validation === 0) {
+  expect(config.epochs + config.frozenEpochs > 0, 'epochs', 'at least one epoch', 0)
+  expect(lossNames.includes(config.loss), 'loss', lossNames.join(', '), config.loss)
+  const { select } = config
+  expect(select === 'best-validation' || select === 'last', 'select', 'best-validation or last', select)
+  if (select === 'best-validation' && config.validation === 0) {
     throw new SternaError(
       'train/config',
       "select: 'best-validation' needs a validation split, validation is 0",
@@ -76,14 +76,59 @@ export function checkConfig(config: TrainConfig): void {
       },
     )
   }
-  for (const group of parameterGroups) {
-    for (const [name, value] of [
-      ['learningRate', config.learningRate[group]],
-      ['weightDecay', config.weightDecay[group]],
-    ] as const) {
-      if (!Number.isFinite(value) || value < 0) {
-        throw new SternaError('train/config', `${name}.${group}: expected a number ≥ 0, found ${value}`)
-      }
+  for (const name of ['learningRate', 'weightDecay'] as const) {
+    for (const group of parameterGroups) {
+      const value = config[name]?.[group]
+      expect(Number.isFinite(value) && value >= 0, `${name}.${group}`, 'a number ≥ 0', value)
     }
   }
+  checkOptimiser(config.optimiser)
+  checkSchedule(config.schedule)
+}
+
+function checkOptimiser(optimiser: OptimiserConfig): void {
+  const below1 = (name: string, value: number) =>
+    expect(value >= 0 && value < 1, `optimiser.${name}`, 'a number in [0, 1)', value)
+  switch (optimiser.kind) {
+    case 'sgd':
+      below1('momentum', optimiser.momentum)
+      expect(
+        optimiser.momentum > 0 || !optimiser.nesterov,
+        'optimiser.nesterov',
+        'false without momentum',
+        true,
+      )
+      break
+    case 'adam':
+      below1('beta1', optimiser.beta1)
+      below1('beta2', optimiser.beta2)
+      expect(optimiser.epsilon > 0, 'optimiser.epsilon', 'a number > 0', optimiser.epsilon)
+      break
+    default:
+      expect(false, 'optimiser.kind', 'sgd or adam', (optimiser satisfies never as OptimiserConfig).kind)
+  }
+}
+
+/** The options in which two configurations differ. */
+export function changedOptions(a: TrainConfig, b: TrainConfig): readonly string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof TrainConfig>
+  return [...names].filter(name => canonical(a[name]) !== canonical(b[name]))
+}
+
+/** JSON with sorted names. */
+function canonical(value: unknown): string | undefined {
+  return JSON.stringify(value, (_, item: unknown) =>
+    isObject(item)
+      ? Object.fromEntries(Object.entries(item).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : item,
+  )
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function expect(holds: boolean, option: string, wanted: string, found: unknown): void {
+  if (holds) return
+  throw new SternaError('train/config', `${option}: expected ${wanted}, found ${JSON.stringify(found)}`)
 }

@@ -2,10 +2,10 @@
  * A run on disk: `config.json` (all that decides the result), `events.jsonl` (one line an epoch),
  * `checkpoints/last.safetensors` (to continue), `model.safetensors` (the result), `summary.json`.
  */
-import { appendFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { readFileBytes, writeFileAtomic } from '../core/index.node.ts'
-import { SternaError, type Tensor } from '../core/index.ts'
+import { naming, SternaError, type Tensor } from '../core/index.ts'
 import type { Dataset } from '../data/index.ts'
 import type { Engine } from '../engine/index.ts'
 import type { Model } from '../graph/index.ts'
@@ -61,8 +61,9 @@ export async function trainRun(
 ): Promise<RunSummary | 'stopped'> {
   const { directory, config, from, model, dataset } = options
   checkConfig(config)
-  if (existsSync(join(directory, files.config))) {
-    throw new SternaError('usage/option', `${directory} already holds a run`, {
+  const held = [files.config, files.checkpoint, files.model].find(file => existsSync(join(directory, file)))
+  if (held !== undefined) {
+    throw new SternaError('usage/option', `${directory} already holds a run (${held})`, {
       hint: `continue it with --resume ${directory}, or choose another directory`,
     })
   }
@@ -87,6 +88,7 @@ export async function trainRun(
 export async function resumeRun(options: RunOptions): Promise<RunSummary | 'stopped'> {
   const { directory } = options
   const run = readRunConfig(directory)
+  dropHalfLine(join(directory, files.events))
   const path = join(directory, files.checkpoint)
   const checkpoint = existsSync(path) ? readCheckpoint(readFileBytes(path), path) : undefined
   return execute(options, run, startingModel(directory, run), checkpoint)
@@ -108,13 +110,19 @@ export function readRunConfig(directory: string): RunConfig {
     if (cause instanceof SternaError) throw cause
     throw new SternaError('file/damaged', `${path}: not JSON`, { cause })
   }
-  if (run?.formatVersion !== RUN_FORMAT_VERSION || run.config === undefined || run.classes === undefined) {
+  if (
+    run?.formatVersion !== RUN_FORMAT_VERSION ||
+    typeof run.config !== 'object' ||
+    run.config === null ||
+    !Number.isInteger(run.classes)
+  ) {
     throw new SternaError(
       'file/unsupported',
       `${path}: run format ${run?.formatVersion ?? 'unknown'}, this build reads ${RUN_FORMAT_VERSION}`,
       { hint: 'use the version of sterna that wrote it, or start a new run from its model.safetensors' },
     )
   }
+  naming(path, () => checkConfig(run.config!))
   return run as RunConfig
 }
 
@@ -166,8 +174,7 @@ async function execute(
     model,
     ...(resume && { resume }),
     onEvent: event => {
-      if (event.kind !== 'progress')
-        appendFileSync(join(directory, files.events), `${JSON.stringify(event)}\n`)
+      if (event.kind !== 'progress') appendEvent(join(directory, files.events), event)
       onEvent?.(event)
     },
     save: async checkpoint => writeFileAtomic(join(directory, files.checkpoint), writeCheckpoint(checkpoint)),
@@ -191,6 +198,22 @@ function finish(
   }
   writeFileAtomic(join(directory, files.summary), `${JSON.stringify(summary, null, 2)}\n`)
   return summary
+}
+
+function appendEvent(path: string, event: TrainEvent): void {
+  try {
+    appendFileSync(path, `${JSON.stringify(event)}\n`)
+  } catch (cause) {
+    throw new SternaError('file/write-failed', `cannot write ${path}: ${(cause as Error).message}`, {
+      hint: 'make room or set its permissions, then continue with --resume',
+      cause,
+    })
+  }
+}
+
+/** A process that died while it wrote may leave half a line, which the next one must not continue. */
+function dropHalfLine(path: string): void {
+  if (existsSync(path)) truncateSync(path, readFileBytes(path).lastIndexOf(0x0a) + 1)
 }
 
 function createFolder(path: string): void {

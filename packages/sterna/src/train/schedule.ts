@@ -43,14 +43,40 @@ function decay(schedule: Schedule, epoch: number, totalEpochs: number): number {
   }
 }
 
+/** Checks the numbers of a schedule. */
+export function checkSchedule(schedule: Schedule): void {
+  const numbers: (readonly [name: string, value: unknown])[] = [['warmUpEpochs', schedule.warmUpEpochs]]
+  switch (schedule.kind) {
+    case 'constant':
+      break
+    case 'step':
+      numbers.push(['factor', schedule.factor])
+      for (const epoch of schedule.epochs) numbers.push(['epochs', epoch])
+      break
+    case 'cosine':
+      numbers.push(['final', schedule.final])
+      break
+    default:
+      throw new SternaError(
+        'train/config',
+        `schedule: expected constant, step or cosine, found ${JSON.stringify((schedule satisfies never as Schedule).kind)}`,
+      )
+  }
+  for (const [name, value] of numbers) {
+    if (!Number.isFinite(value) || (value as number) < 0) {
+      throw new SternaError('train/config', `schedule.${name}: expected a number ≥ 0, found ${value}`)
+    }
+  }
+}
+
 /** Reads 'constant', 'cosine' or 'step:15,25' (optionally 'step:15,25x0.1'), with warm-up epochs. */
 export function parseSchedule(text: string, warmUpEpochs: number): Schedule {
-  const step = /^step:([\d.,]+)(?:x([\d.]+))?$/.exec(text)
+  const step = /^step:([\d.]+(?:,[\d.]+)*)(?:x([\d.]+))?$/.exec(text)
   if (text === 'constant') return { kind: 'constant', warmUpEpochs }
   if (text === 'cosine') return { kind: 'cosine', final: 0, warmUpEpochs }
   const epochs = step?.[1]?.split(',').map(Number)
   const factor = Number(step?.[2] ?? 0.1)
-  if (epochs === undefined || epochs.some(epoch => !(epoch >= 0)) || !(factor > 0)) {
+  if (epochs === undefined || epochs.some(Number.isNaN) || Number.isNaN(factor)) {
     throw new SternaError(
       'train/config',
       `schedule: expected constant, cosine or step:EPOCH,EPOCH[xFACTOR], found "${text}"`,

@@ -5,10 +5,10 @@ import type { Engine, Executable } from '../engine/index.ts'
 import type { Model } from '../graph/index.ts'
 import { createQuantizer, type TernaryWeight } from '../ternary/index.ts'
 import type { Checkpoint, TrainProgress } from './checkpoint.ts'
-import { checkConfig, parameterGroups, type TrainConfig } from './config.ts'
+import { changedOptions, checkConfig, parameterGroups, type TrainConfig } from './config.ts'
 import { createEnginePredictor, type EnginePredictor, evaluate } from './evaluate.ts'
 import type { EpochRecord, TrainEvent } from './events.ts'
-import { guardLoss } from './guard.ts'
+import { guardLoss, guardTensors } from './guard.ts'
 import {
   freezeNetwork,
   materialize,
@@ -85,6 +85,12 @@ class TrainingRun {
     this.#config = config
     this.#split = splitDataset(dataset, { validation: config.validation, seed: config.seed })
     const quantizer = createQuantizer(config.method, config.methodOptions)
+    if (config.frozenEpochs > 0 && quantizer?.freeze === undefined) {
+      throw new SternaError(
+        'train/config',
+        `frozenEpochs: method "${config.method}" has no assignment to freeze, expected 0, found ${config.frozenEpochs}`,
+      )
+    }
     const { layers, state } = quantizeNetwork(model, quantizer, config.layers)
     this.#layers = layers
     this.#tensors = new Map([...model.parameters, ...state])
@@ -104,6 +110,14 @@ class TrainingRun {
       throw new SternaError(
         'train/checkpoint',
         `the run was started on other data (digest ${checkpoint.dataDigest}, this data set has ${this.#options.dataset.digest})`,
+      )
+    }
+    const changed = changedOptions(checkpoint.config, this.#config)
+    if (changed.length > 0) {
+      throw new SternaError(
+        'train/checkpoint',
+        `the checkpoint was written under another configuration: ${changed.join(', ')} differ${changed.length === 1 ? 's' : ''}`,
+        { hint: 'restore the configuration, or start a new run from the weights' },
       )
     }
     // Only the structure is needed here: which layers are frozen does not depend on their values.
@@ -169,10 +183,8 @@ class TrainingRun {
       const epochStartMs = performance.now()
       const finished = await this.#runEpoch(phase, epochs, step, loader)
       if (finished) await this.#endEpoch(phase, epochs, loader, epochStartMs)
-      if (!finished || signal?.aborted) {
-        if (!finished) await this.#save(loader)
-        return false
-      }
+      else await this.#save(await this.#guardedState())
+      if (!finished || signal?.aborted) return false
     }
     await this.#executable.release()
     this.#executable = undefined
@@ -213,7 +225,7 @@ class TrainingRun {
       const stepLoss = found[step.outputs.loss]!.data[0] as number
       const firstLoss = this.#progress.firstLoss ?? stepLoss
       this.#progress = { ...this.#progress, firstLoss }
-      const where = `epoch ${epoch + 1}, step ${batch + 1}`
+      const where = describePosition({ phase: this.#progress.phase, position: { epoch, batch } })
       await guardLoss(stepLoss, firstLoss, where, () => this.#executable!.getState())
       loss += stepLoss * this.#config.batchSize
       correct += found[step.outputs.correct]!.data[0] as number
@@ -290,8 +302,8 @@ class TrainingRun {
     epochStartMs: number,
   ): Promise<void> {
     const { position, sums, history, bestRecord } = this.#progress
-    const current = await this.#currentTensors()
-    const { model, ternary } = materialize(this.#options.model.graph, this.#layers, current)
+    const state = await this.#guardedState()
+    const { model, ternary } = materialize(this.#options.model.graph, this.#layers, state)
     const lastStep = position.epoch * loader.batchesPerEpoch - 1
     const factor = scheduleFactor(this.#config.schedule, lastStep, loader.batchesPerEpoch, epochs)
     const record: EpochRecord = {
@@ -304,14 +316,14 @@ class TrainingRun {
       ...(ternary.size > 0 && { zeros: zeroFraction(ternary) }),
     }
     const isBest = this.#config.select === 'last' || bestRecord === null || isBetter(record, bestRecord)
-    if (isBest) this.#best = current
+    if (isBest) this.#best = this.#withoutMoments(state)
     this.#progress = {
       ...this.#progress,
       sums: { loss: 0, correct: 0, samples: 0 },
       history: [...history, record],
       bestRecord: isBest ? record : bestRecord,
     }
-    await this.#save(loader)
+    await this.#save(state)
     this.#options.onEvent?.({ kind: 'epoch', record, elapsedMs: performance.now() - epochStartMs, isBest })
   }
 
@@ -328,22 +340,28 @@ class TrainingRun {
     return { validationAccuracy: accuracy, validationLoss: loss }
   }
 
-  /** Parameters and quantizer state as they are now. */
-  async #currentTensors(): Promise<Map<string, Tensor>> {
+  /** All tensors as they are now: the step whose loss was the last to be seen may have broken them. */
+  async #guardedState(): Promise<Map<string, Tensor>> {
+    const state = await this.#executable!.getState()
+    guardTensors(state, `before ${describePosition(this.#progress)}`)
+    return state
+  }
+
+  /** Parameters and quantizer state. */
+  #withoutMoments(state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
     const names = this.#options.model.graph.parameters.map(parameter => parameter.name)
     for (const [name, layer] of this.#layers)
       names.push(...layer.stateNames.map(short => stateKey(name, short)))
-    return this.#executable!.getState(names)
+    return new Map(names.map(name => [name, state.get(name)!]))
   }
 
-  async #save(loader: Loader): Promise<void> {
+  async #save(tensors: ReadonlyMap<string, Tensor>): Promise<void> {
     const { save, dataset } = this.#options
-    if (save === undefined) return
-    await save({
+    await save?.({
       config: this.#config,
       dataDigest: dataset.digest,
-      progress: { ...this.#progress, position: loader.position },
-      tensors: await this.#executable!.getState(),
+      progress: this.#progress,
+      tensors,
       best: this.#best,
     })
   }
@@ -367,9 +385,13 @@ class TrainingRun {
   #finish(): TrainResult {
     const { history, bestRecord } = this.#progress
     const { model, ternary } = materialize(this.#options.model.graph, this.#layers, this.#best)
+    const latent = new Map(this.#best)
+    // A frozen layer's own latent tensor is its assignment; another method starts from its weight.
+    if (this.#progress.phase > 0)
+      for (const name of ternary.keys()) latent.set(name, model.parameters.get(name)!)
     const selected = bestRecord!
     this.#options.onEvent?.({ kind: 'done', selected, elapsedMs: performance.now() - this.#startedMs })
-    return { status: 'done', network: { model, ternary, latent: this.#best }, history, selected }
+    return { status: 'done', network: { model, ternary, latent }, history, selected }
   }
 }
 
@@ -404,6 +426,6 @@ function single(value: number): Tensor {
   return tensor('f32', [], Float32Array.of(value))
 }
 
-function describePosition({ phase, position }: TrainProgress): string {
+function describePosition({ phase, position }: Pick<TrainProgress, 'phase' | 'position'>): string {
   return `${phase === 0 ? '' : 'frozen phase, '}epoch ${position.epoch + 1}, step ${position.batch + 1}`
 }
