@@ -36,8 +36,11 @@ export function detectTernary(weight: Tensor): TernaryWeight | undefined {
 /** The weight as float32: assignment × magnitudes. */
 export function denseTernary({ shape, assignment, positive, negative }: TernaryWeight): Float32Array {
   const perFilter = assignment.length / (shape[0] ?? 1)
-  const at = positive.length === 1 ? () => 0 : (index: number) => Math.floor(index / perFilter)
-  return Float32Array.from(assignment, (level, index) =>
-    level === 0 ? 0 : level > 0 ? positive[at(index)]! : -negative[at(index)]!,
-  )
+  const dense = new Float32Array(assignment.length)
+  for (let index = 0; index < dense.length; index++) {
+    const level = assignment[index]!
+    const filter = positive.length === 1 ? 0 : Math.floor(index / perFilter)
+    if (level !== 0) dense[index] = level > 0 ? positive[filter]! : -negative[filter]!
+  }
+  return dense
 }

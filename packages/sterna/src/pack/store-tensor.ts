@@ -18,7 +18,8 @@ export interface Levels {
 /** A ternary tensor from the signs of `weight`, which holds levels × scale. */
 export function storeTernary(weight: Tensor<'f32'>, levels: Levels): TernaryTensor {
   const { shape } = weight
-  const assignment = Int8Array.from(weight.data, Math.sign)
+  const assignment = new Int8Array(weight.data.length)
+  for (let index = 0; index < assignment.length; index++) assignment[index] = Math.sign(weight.data[index]!)
   const factors = factorsOf(levels)
   if (factors !== undefined) return { kind: 'ternary', shape, assignment, ...applyFactors(factors) }
   const [positive, negative] = [Float32Array.from(levels.positive), Float32Array.from(levels.negative)]
@@ -112,11 +113,13 @@ function storeInt8(shape: Shape, data: Float32Array): DenseTensor | undefined {
     return halfAbove(largest / 127)
   })
   if (!scale.every(Number.isFinite)) return undefined
-  const codes = Int8Array.from(data, (value, index) => {
+  const codes = new Int8Array(data.length)
+  const rounded = new Float32Array(data.length)
+  for (let index = 0; index < data.length; index++) {
     const step = scale[Math.floor(index / perFilter)]!
-    return step === 0 ? 0 : Math.round(value / step)
-  })
-  const rounded = Float32Array.from(codes, (code, index) => code * scale[Math.floor(index / perFilter)]!)
+    codes[index] = step === 0 ? 0 : Math.round(data[index]! / step)
+    rounded[index] = codes[index]! * step
+  }
   return { kind: 'dense', shape, storage: 'i8', data: rounded, codes, scale }
 }
 

@@ -53,6 +53,9 @@ function sliceLayer(
   const held = expectF32(tensors.get(weightName), weightName)
   const outputs = groups.kept(node.outputs[0]!)
   const inputs = layer.kind === 'full' ? groups.kept(node.inputs[0]!) : [0]
+  const isWhole =
+    outputs.length === layer.outputs && inputs.length === (layer.kind === 'full' ? layer.inputs : 1)
+  if (isWhole) return node
   const perFilter = held.data.length / layer.outputs
   const data = new Float32Array(outputs.length * inputs.length * taps)
   let next = 0
