@@ -11,7 +11,7 @@ import {
 import { operatorSchemas } from 'sterna-runtime/format'
 import { expectF32, f32, SternaError, sameShape } from '../core/index.ts'
 import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
-import { dropIdentities, foldBatchNorm, removeDeadChannels } from '../graph/passes/index.ts'
+import { dropIdentities, foldBatchNorm, removeDeadChannels, transposeWeights } from '../graph/passes/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
 import { denseTernary, detectTernary } from './detect-ternary.ts'
 import { type PackReport, packReport } from './pack-report.ts'
@@ -44,7 +44,9 @@ export function packModel(
 ): Packed {
   const levels = new Map(ternary)
   const start = withTernary(atBatchOne(model), levels)
-  const folded = foldBatchNorm(dropIdentities(start))
+  // Magnitudes per first axis would not follow a transposed weight.
+  const fixed = new Set([...levels].filter(([, level]) => level.positive.length > 1).map(([name]) => name))
+  const folded = foldBatchNorm(transposeWeights(dropIdentities(start), fixed))
   const { model: lean, keptFilters } = removeDeadChannels(folded.model)
 
   const tensors = new Map<string, PackedTensor>()

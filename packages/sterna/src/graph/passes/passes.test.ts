@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { f32, Random, type Shape, SternaError, sizeOf, type Tensor } from '../../core/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
 import { GraphBuilder, type Model, type OperatorName, type Value } from '../index.ts'
-import { dropIdentities, foldBatchNorm, removeDeadChannels } from './index.ts'
+import { dropIdentities, foldBatchNorm, removeDeadChannels, transposeWeights } from './index.ts'
 
 const engine = await createEngine({ device: 'cpu', threads: 1 })
 after(() => engine.close())
@@ -53,6 +53,24 @@ test('batch norm becomes Mul and Add where its layer has another reader or its w
   assert.deepEqual(count(folded, 'Mul'), 2)
   const inputs = randomInputs(model, new Random(5))
   assertClose(await run(folded, inputs), await run(model, inputs), 1e-5, 'not folded')
+})
+
+test('a MatMul and a Gemm without transB become x · wᵀ, into which batch norm folds', async () => {
+  const n = new Network(new Random(20))
+  const x = n.input([3, 5])
+  const product = n.b.relu(n.batchNorm(n.b.matMul(x, n.parameter([5, 4]))))
+  const gemm = { alpha: 1, beta: 1, transA: false, transB: false }
+  const model = n.model(n.batchNorm(n.b.op('Gemm', [product, n.parameter([4, 6]), n.parameter([6])], gemm)))
+  const { model: folded, scales } = foldBatchNorm(transposeWeights(model, new Set()))
+  assert.equal(scales.size, 2)
+  assert.deepEqual(
+    folded.graph.nodes.map(node => node.op),
+    ['Gemm', 'Relu', 'Gemm'],
+  )
+  const inputs = randomInputs(model, new Random(21))
+  assertClose(await run(folded, inputs), await run(model, inputs), 1e-5, 'folded')
+  const [first] = model.parameters.keys()
+  assert.equal(transposeWeights(model, new Set([first!])).graph.nodes[0]!.op, 'MatMul')
 })
 
 test('a negative variance is named as damage', () => {
