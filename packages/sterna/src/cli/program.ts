@@ -4,6 +4,7 @@ import { dataCommand } from './commands/data.ts'
 import { evalCommand } from './commands/eval.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { packCommand } from './commands/pack.ts'
+import { quickstartCommand } from './commands/quickstart.ts'
 import { runCommand } from './commands/run.ts'
 import { trainCommand } from './commands/train.ts'
 import { type ExitCode, reportFailure } from './failure.ts'
@@ -22,7 +23,15 @@ export async function runProgram(words: readonly string[]): Promise<ExitCode> {
   }
 }
 
-const commands = [trainCommand, evalCommand, packCommand, inspectCommand, runCommand, dataCommand] as const
+const commands = [
+  quickstartCommand,
+  trainCommand,
+  evalCommand,
+  packCommand,
+  inspectCommand,
+  runCommand,
+  dataCommand,
+] as const
 
 export function createProgram(): Command {
   const program = new Command('sterna')

@@ -1,10 +1,14 @@
 /** A training's events as lines for a person. */
 import { formatDuration, formatPercent } from '../report/index.ts'
-import type { EpochRecord, TrainEvent } from '../train/index.ts'
+import type { EpochRecord, TrainConfig, TrainEvent } from '../train/index.ts'
 import type { Output } from './output.ts'
 
 /** A listener that shows where a training stands: one redrawn line on a terminal, one line an epoch elsewhere. */
-export function showTraining(output: Output, title = ''): (event: TrainEvent) => void {
+export function showTraining(
+  output: Output,
+  { select }: Pick<TrainConfig, 'select'>,
+  title = '',
+): (event: TrainEvent) => void {
   const prefix = title === '' ? '' : `${title}  `
   let epochs = 0
   let totalEpochs = 0
@@ -37,7 +41,9 @@ export function showTraining(output: Output, title = ''): (event: TrainEvent) =>
         epochMs = event.elapsedMs
         const line = describeEpoch(event.record, epochs)
         last = describeValidation(event.record)
-        output.step(`${prefix}${line}  ${formatDuration(event.elapsedMs)}${event.isBest ? '  best' : ''}`)
+        output.step(
+          `${prefix}${line}  ${formatDuration(event.elapsedMs)}${event.isBest && select === 'best-validation' ? '  best' : ''}`,
+        )
         return
       }
       case 'done':

@@ -131,6 +131,7 @@ function formatRange(range: MagnitudeRange | undefined): string {
 /** What `sterna quickstart` compares. */
 export interface ComparisonRow {
   readonly name: string
+  readonly file: string
   readonly accuracy: number
   readonly zeros: number
   readonly bitsPerWeight: number

@@ -5,13 +5,10 @@ import { SternaError } from '../../core/index.ts'
 import { packModel } from '../../pack/index.ts'
 import { formatBytes, formatTimes, packTable } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
-import { type FloatSource, loadModelSource } from '../load-model.ts'
-import {
-  addNormalizationOptions,
-  chooseNormalization,
-  type NormalizationOptions,
-} from '../normalization-options.ts'
+import { loadModelSource } from '../load-model.ts'
+import { addNormalizationOptions, type NormalizationOptions } from '../normalization-options.ts'
 import { oneOf } from '../option-values.ts'
+import { packedMetadata } from '../packed-metadata.ts'
 
 interface PackCommandOptions extends NormalizationOptions {
   readonly output: string
@@ -56,14 +53,4 @@ export function packCommand(): Command {
     const line = `wrote ${options.output}: ${formatBytes(report.bytes)}, ${formatTimes(report.ratio)} smaller than float32 (${formatBytes(report.float32Bytes)})`
     output.result({ file: options.output, ...report }, `${packTable(report)}\n\n${line}`)
   })
-}
-
-/** What the file should know of where it comes from. */
-export function packedMetadata(source: FloatSource, options: NormalizationOptions = {}) {
-  const { mean, std } = chooseNormalization(options, source.normalization)
-  const hasNormalization = source.normalization !== undefined || options.mean !== undefined
-  return {
-    ...(hasNormalization && { normalization: { mean, std } }),
-    ...(source.config !== undefined && { method: source.config.method }),
-  }
 }

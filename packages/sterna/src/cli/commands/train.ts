@@ -73,7 +73,7 @@ async function startRun(output: Output, options: TrainCommandOptions): Promise<v
       model,
       dataset,
       engine,
-      onEvent: showTraining(output),
+      onEvent: showTraining(output, config),
       signal,
     }),
   )
@@ -95,7 +95,7 @@ async function continueRun(output: Output, options: TrainCommandOptions, directo
   const { config } = readRunConfig(directory)
   const dataset = await openDataset(options.data ?? config.data)
   await train(output, options, directory, dataset, (engine, signal) =>
-    resumeRun({ directory, dataset, engine, onEvent: showTraining(output), signal }),
+    resumeRun({ directory, dataset, engine, onEvent: showTraining(output, config), signal }),
   )
 }
 

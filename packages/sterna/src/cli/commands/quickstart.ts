@@ -1,0 +1,243 @@
+/** `sterna quickstart`: the whole path, from images to packed ternary networks and their figures. */
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import type { Command } from 'commander'
+import { describeModel } from 'sterna-runtime'
+import { readFileBytes, writeFileAtomic } from '../../core/index.node.ts'
+import { SternaError } from '../../core/index.ts'
+import { dataCatalogue, openDataset } from '../../data/index.node.ts'
+import type { Dataset } from '../../data/index.ts'
+import { createEngine } from '../../engine/index.node.ts'
+import type { Engine } from '../../engine/index.ts'
+import { zooEntry } from '../../models/index.ts'
+import { packModel } from '../../pack/index.ts'
+import {
+  type ComparisonRow,
+  comparisonTable,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  reportPacked,
+} from '../../report/index.ts'
+import { loadRun, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
+import { type Evaluation, evaluate, type Predictor, type TrainConfig } from '../../train/index.ts'
+import { createCommand, defineAction } from '../command.ts'
+import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
+import { interruptible } from '../interruption.ts'
+import { loadModelSource, type ModelSource } from '../load-model.ts'
+import { wholeNumber } from '../option-values.ts'
+import type { Output } from '../output.ts'
+import { packedMetadata } from '../packed-metadata.ts'
+import { describeEngine, openPredictor } from '../predictors.ts'
+import { fullCommands, planQuickstart } from '../quickstart-plan.ts'
+import { showTraining } from '../train-progress.ts'
+
+interface QuickstartOptions extends EngineChoice {
+  readonly data?: string
+  readonly out: string
+  readonly epochs?: number
+  readonly seed: number
+}
+
+export function quickstartCommand(): Command {
+  const command = createCommand('quickstart', {
+    summary: 'train, ternarize, pack and run LeNet-5: the whole path in at most three minutes',
+    description:
+      'Train LeNet-5 in float, then TWN and EC2T from it, pack all three, run the packed files and compare them. ' +
+      'Uses MNIST where it is found (--data, STERNA_DATA, ./data), else the built-in glyphs. Takes one to three ' +
+      'minutes on two cores; what is finished is kept, so an interrupted quickstart goes on when run again.',
+    examples: ['quickstart', 'quickstart --data mnist:data --out mnist-quickstart'],
+  })
+    .option('--data <spec>', 'a folder with MNIST, mnist:DIR, or glyphs')
+    .option('--out <dir>', 'folder for the runs and the packed files', 'quickstart')
+    .option(
+      '--epochs <n>',
+      'epochs of every training instead of the quick setting',
+      wholeNumber('--epochs', 1, 1000),
+    )
+    .option('--seed <n>', 'decides initial weights, order and split', wholeNumber('--seed', 0), 1)
+  addEngineOptions(command)
+  return defineAction<QuickstartOptions>(command, quickstart)
+}
+
+async function quickstart(output: Output, options: QuickstartOptions): Promise<void> {
+  const startedMs = performance.now()
+  const spec = await chooseData(options.data)
+  const dataset = await openDataset(spec)
+  const plan = planQuickstart(dataset, spec, options)
+  output.note(
+    `data    ${dataset.name}: ${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,
+  )
+  await trainAll(output, options, dataset, plan)
+  const rows: ComparisonRow[] = []
+  for (const { method } of plan) {
+    rows.push(await packAndMeasure(output, method, path.join(options.out, method), dataset))
+  }
+  const elapsedMs = performance.now() - startedMs
+  output.result(
+    {
+      data: { name: dataset.name, digest: dataset.digest },
+      directory: options.out,
+      elapsedMs,
+      networks: rows,
+    },
+    [
+      comparisonTable(rows),
+      '',
+      `LeNet-5 on ${dataset.name}, ${formatCount(dataset.test.count)} test images, f32, computed from the packed files. Zeros are`,
+      'those of the layers made ternary; additions, multiplications and ms are those of one image.',
+      '',
+      `This was the quick setting. With the methods' own settings it takes longer and ends better:`,
+      ...fullCommands(spec).map(line => `  ${line}`),
+      '',
+      `wrote ${rows.map(row => `${row.file} (${formatBytes(row.bytes)})`).join(', ')}`,
+      `and the runs beside them in ${options.out}/, in ${formatDuration(elapsedMs)}. Look inside: sterna inspect ${rows.at(-1)!.file}`,
+    ].join('\n'),
+  )
+}
+
+/** What was asked for, or MNIST where it is found, else glyphs. */
+async function chooseData(asked: string | undefined): Promise<string> {
+  if (asked !== undefined) {
+    const isFolder = statSync(asked, { throwIfNoEntry: false })?.isDirectory() ?? false
+    const spec = isFolder ? `mnist:${asked}` : asked
+    if (/^(mnist|glyphs)(:|$)/.test(spec)) return spec
+    throw new SternaError(
+      'usage/option',
+      `--data ${asked}: expected a folder with MNIST, mnist:DIR or glyphs`,
+      {
+        hint: 'LeNet-5 takes 28×28 grey images; other sets go with sterna train',
+      },
+    )
+  }
+  const mnist = (await dataCatalogue()).find(entry => entry.name === 'mnist')
+  return mnist?.dir === undefined ? 'glyphs' : `mnist:${mnist.dir}`
+}
+
+/** Trains what is not there yet; the first network is the parent of the others. */
+async function trainAll(
+  output: Output,
+  options: QuickstartOptions,
+  dataset: Dataset,
+  plan: ReturnType<typeof planQuickstart>,
+): Promise<void> {
+  const engine = await createEngine(options)
+  try {
+    output.note(`engine  ${describeEngine(engine)}: ${engine.reason}`)
+    const parent = path.join(options.out, plan[0]!.method)
+    await interruptible(async signal => {
+      for (const { method, config } of plan) {
+        const from = method === 'float' ? undefined : parent
+        await trainOne(output, { engine, dataset, signal }, path.join(options.out, method), config, from)
+      }
+    })
+  } finally {
+    await engine.close()
+  }
+}
+
+async function trainOne(
+  output: Output,
+  common: { readonly engine: Engine; readonly dataset: Dataset; readonly signal: AbortSignal },
+  directory: string,
+  config: TrainConfig,
+  from: string | undefined,
+): Promise<void> {
+  const onEvent = showTraining(output, config, config.method.padEnd(5))
+  if (existsSync(path.join(directory, 'config.json'))) {
+    if (JSON.stringify(readRunConfig(directory).config) !== JSON.stringify(config)) {
+      throw new SternaError('usage/option', `${directory} holds a run with other settings`, {
+        hint: 'choose another folder with --out, or remove that run',
+      })
+    }
+    if (existsSync(path.join(directory, 'model.safetensors'))) {
+      output.note(`${config.method.padEnd(5)}  is trained already, in ${directory}`)
+      return
+    }
+    if ((await resumeRun({ ...common, directory, onEvent })) === 'stopped') throw stopped()
+    return
+  }
+  const model =
+    from === undefined
+      ? zooEntry(config.model).create(common.dataset.classes.length, config.seed)
+      : loadRun(from).latent
+  const summary = await trainRun({ ...common, directory, config, model, onEvent, ...(from && { from }) })
+  if (summary === 'stopped') throw stopped()
+}
+
+const stopped = () =>
+  new SternaError('train/interrupted', 'stopped; what is trained so far is kept', {
+    hint: 'run the same command again to go on',
+  })
+
+/** Packs a run and evaluates the file that was written. */
+async function packAndMeasure(
+  output: Output,
+  name: string,
+  directory: string,
+  dataset: Dataset,
+): Promise<ComparisonRow> {
+  const run = loadModelSource(directory)
+  if (run.kind === 'sterna') throw new SternaError('internal', `${directory} is a file`)
+  const metadata = { ...packedMetadata(run), classes: dataset.classes }
+  const { bytes, report } = packModel(run.model, run.ternary, { dense: 'f16', metadata })
+  const file = `${directory}.sterna`
+  writeFileAtomic(file, bytes)
+
+  const source = loadModelSource(file)
+  if (source.kind !== 'sterna') throw new SternaError('internal', `${file} is no .sterna file`)
+  const packed = await measureTest(output, `${name.padEnd(5)}  packed file`, source, dataset)
+  const unpacked = await measureTest(output, `${name.padEnd(5)}  unpacked network`, run, dataset)
+  const { totals } = reportPacked(source.packed, source.account, describeModel(source.packed))
+  const equal = packed.predictions.reduce(
+    (count, predicted, index) => count + (predicted === unpacked.predictions[index] ? 1 : 0),
+    0,
+  )
+  return {
+    name,
+    file,
+    accuracy: packed.accuracy,
+    zeros:
+      totals.ternaryWeights > 0 ? totals.ternaryZeros / totals.ternaryWeights : totals.zeros / totals.weights,
+    bitsPerWeight: report.bitsPerWeight,
+    bytes: readFileBytes(file).length,
+    ratio: report.ratio,
+    additions: totals.additions,
+    multiplications: totals.multiplications,
+    imageMs: packed.computeMs / packed.samples,
+    agreement: { equal, samples: packed.samples },
+  }
+}
+
+/** Accuracy over the test set and the time that the network itself took. */
+async function measureTest(
+  output: Output,
+  title: string,
+  source: ModelSource,
+  dataset: Dataset,
+): Promise<Evaluation & { readonly computeMs: number }> {
+  const predictor = await openPredictor(source, { batchSize: 250 })
+  let computeMs = 0
+  const predict: Predictor = async (images, count) => {
+    const startedMs = performance.now()
+    const logits = await predictor.predict(images, count)
+    computeMs += performance.now() - startedMs
+    return logits
+  }
+  try {
+    const { imageShape, test: images } = dataset
+    const evaluation = await evaluate(
+      predict,
+      { images, imageShape, normalization: source.normalization! },
+      {
+        loss: source.loss,
+        batchSize: 250,
+        onProgress: done =>
+          output.progress(`${title}  ${formatCount(done)} of ${formatCount(images.count)} test images`),
+      },
+    )
+    return { ...evaluation, computeMs }
+  } finally {
+    await predictor.close()
+  }
+}

@@ -1,0 +1,15 @@
+/** What a packed file says of where it comes from. */
+import type { PackedMetadata } from 'sterna-runtime'
+import type { FloatSource } from './load-model.ts'
+import { chooseNormalization, type NormalizationOptions } from './normalization-options.ts'
+
+/** Normalisation (from --mean and --std, else the model's) and, for a run, its method. */
+export function packedMetadata(source: FloatSource, options: NormalizationOptions = {}): PackedMetadata {
+  const { mean, std } = chooseNormalization(options, source.normalization)
+  const isKnown =
+    source.normalization !== undefined || options.mean !== undefined || options.std !== undefined
+  return {
+    ...(isKnown && { normalization: { mean, std } }),
+    ...(source.config !== undefined && { method: source.config.method }),
+  }
+}
