@@ -10,8 +10,8 @@ import { emitGather } from './gather.ts'
 import type { Library } from './library.ts'
 import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
 import {
+  type InputOffsets,
   type Lists,
-  type OffsetOf,
   writeDenseBlocks,
   writePoolLists,
   writeTernaryLists,
@@ -109,17 +109,26 @@ function residualAddress(plan: Plan, step: PlannedStep['step']): number {
   return name === undefined ? 0 : plan.addresses.get(name)!
 }
 
-/** Offsets of a convolution's weights: group by group, each filter sees its own channels. */
-function convolutionOffsets(step: LinearStep, layout: WindowLayout): OffsetOf {
-  const { window, groups } = step.convolution!
-  const [height, width] = window.kernel
-  const area = height * width
-  const channelsPerGroup = step.depth / area
-  const filtersPerGroup = step.filters / groups
-  return (o, k) => {
-    const channel = Math.floor(o / filtersPerGroup) * channelsPerGroup + Math.floor(k / area)
-    return layout.offsetOf(channel, Math.floor((k % area) / width), k % width)
+/** A fully connected layer reads its inputs in order; a window reads where its layout says. */
+function inputOffsets(
+  { depth, filters, convolution }: LinearStep,
+  layout: WindowLayout | undefined,
+): InputOffsets {
+  const ofWeights = new Uint32Array(depth)
+  if (convolution === undefined || layout === undefined) {
+    for (let k = 0; k < depth; k++) ofWeights[k] = 4 * k
+    return { ofWeights, groupStep: 0, filtersPerGroup: filters }
   }
+  const [height, width] = convolution.window.kernel
+  const channels = depth / (height * width)
+  let k = 0
+  for (let c = 0; c < channels; c++) {
+    for (let ky = 0; ky < height; ky++) {
+      for (let kx = 0; kx < width; kx++) ofWeights[k++] = 4 * layout.offsetOf(c, ky, kx)
+    }
+  }
+  const groupStep = 4 * layout.offsetOf(channels, 0, 0)
+  return { ofWeights, groupStep, filtersPerGroup: filters / convolution.groups }
 }
 
 function bindTiles(
@@ -186,13 +195,13 @@ function writeTileLists(
     return { mode: pool === 'max' ? 'max' : 'equal', lists }
   }
   const linear = step as LinearStep
-  const offsetOf = convolutionOffsets(linear, layout)
+  const offsets = inputOffsets(linear, layout)
   if (kernel.name === 'dense-tiles') {
-    return { mode: 'weighted', lists: writeWeightedLists(buffer, weights.address, linear, offsetOf) }
+    return { mode: 'weighted', lists: writeWeightedLists(buffer, weights.address, linear, offsets) }
   }
   return {
     mode: kernel.magnitudes,
-    lists: writeTernaryLists(buffer, weights.address, linear, kernel.magnitudes, offsetOf),
+    lists: writeTernaryLists(buffer, weights.address, linear, kernel.magnitudes, offsets),
   }
 }
 
@@ -202,13 +211,13 @@ function bindGather(
 ): Binding {
   const { plan, planned, buffer, library } = context
   const step = planned.step as LinearStep
-  const offsetOf: OffsetOf = layout === undefined ? (_, k) => k : convolutionOffsets(step, layout)
+  const offsets = inputOffsets(step, layout)
   const { records, recordsEnd, entries } = writeTernaryLists(
     buffer,
     planned.weights.address,
     step,
     magnitudes,
-    offsetOf,
+    offsets,
   )
   const window = bindWindow(context, layout, 0)
   const gather = library.request(emitGather, { magnitudes, ...epilogueOf(step) })

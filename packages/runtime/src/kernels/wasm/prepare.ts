@@ -12,8 +12,14 @@ export interface Lists {
   readonly entries: number
 }
 
-/** Floats from the window's first input to the one under weight `k` of filter `o`. */
-export type OffsetOf = (o: number, k: number) => number
+/** Where the inputs of a filter's weights lie, in bytes from the layer's first input. */
+export interface InputOffsets {
+  /** Of each weight of the first filter. */
+  readonly ofWeights: Uint32Array
+  /** How much further every group's inputs begin than those of the group before it. */
+  readonly groupStep: number
+  readonly filtersPerGroup: number
+}
 
 /** Appends little-endian 32-bit numbers to memory. */
 class Writer {
@@ -50,7 +56,7 @@ export function writeTernaryLists(
   address: number,
   step: LinearStep,
   magnitudes: Magnitudes,
-  offsetOf: OffsetOf,
+  { ofWeights, groupStep, filtersPerGroup }: InputOffsets,
 ): Lists {
   const { filters, depth, alpha, bias } = step
   const weight = step.weight as TernaryTensor
@@ -60,10 +66,11 @@ export function writeTernaryLists(
   for (let o = 0; o < filters; o++) {
     const positive = weight.positive[weight.positive.length === 1 ? 0 : o]!
     const negative = weight.negative[weight.negative.length === 1 ? 0 : o]!
+    const group = Math.floor(o / filtersPerGroup) * groupStep
     const plusFirst = magnitudes === 'equal' || positive < negative
     for (const sign of plusFirst ? [1, -1] : [-1, 1]) {
       for (let k = 0; k < depth; k++) {
-        if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(4 * offsetOf(o, k))
+        if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(group + ofWeights[k]!)
       }
       records.u32(entries.address)
     }
@@ -84,7 +91,7 @@ export function writeWeightedLists(
   buffer: ArrayBuffer,
   address: number,
   step: LinearStep,
-  offsetOf: OffsetOf,
+  { ofWeights, groupStep, filtersPerGroup }: InputOffsets,
 ): Lists {
   const { filters, depth, alpha, bias } = step
   const weights = widenTensor(step.weight)
@@ -92,8 +99,9 @@ export function writeWeightedLists(
   const recordsEnd = address + filters * 8
   const entries = new Writer(buffer, recordsEnd)
   for (let o = 0; o < filters; o++) {
+    const group = Math.floor(o / filtersPerGroup) * groupStep
     for (let k = 0; k < depth; k++) {
-      entries.u32(4 * offsetOf(o, k))
+      entries.u32(group + ofWeights[k]!)
       entries.f32(alpha * weights[weightIndex(step, o, k)]!)
     }
     records.u32(entries.address)
