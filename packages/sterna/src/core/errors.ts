@@ -7,7 +7,7 @@ export function naming<Result>(file: string, read: () => Result): Result {
   try {
     return read()
   } catch (error) {
-    if (!(error instanceof SternaError) || error.message.includes(file)) throw error
+    if (!(error instanceof SternaError) || error.message.includes(`${file}:`)) throw error
     const { code, message, hint, detail } = error
     throw new SternaError(code, `${file}: ${message}`, {
       ...(hint !== undefined && { hint }),

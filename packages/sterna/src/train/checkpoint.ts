@@ -32,11 +32,13 @@ export interface Checkpoint {
 }
 
 const FORMAT = 'sterna-checkpoint'
+const CURRENT = 'current/'
 const BEST = 'best/'
 
 export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const { config, dataDigest, progress, tensors, best } = checkpoint
-  const all = new Map(tensors)
+  const all = new Map<string, Tensor>()
+  for (const [name, value] of tensors) all.set(CURRENT + name, value)
   for (const [name, value] of best) all.set(BEST + name, value)
   const metadata = {
     format: FORMAT,
@@ -78,7 +80,7 @@ export function readCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
   const best = new Map<string, Tensor>()
   for (const [name, value] of all) {
     if (name.startsWith(BEST)) best.set(name.slice(BEST.length), value)
-    else tensors.set(name, value)
+    else tensors.set(name.slice(CURRENT.length), value)
   }
   return {
     config: parse(metadata.config, 'config', where, isObject) as unknown as TrainConfig,

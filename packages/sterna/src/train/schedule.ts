@@ -51,7 +51,8 @@ export function checkSchedule(schedule: Schedule): void {
       break
     case 'step':
       numbers.push(['factor', schedule.factor])
-      for (const epoch of schedule.epochs) numbers.push(['epochs', epoch])
+      for (const epoch of Array.isArray(schedule.epochs) ? schedule.epochs : [schedule.epochs])
+        numbers.push(['epochs', epoch])
       break
     case 'cosine':
       numbers.push(['final', schedule.final])
