@@ -6,7 +6,9 @@ import { readFileBytes } from '../core/index.node.ts'
 import { naming, SternaError, type Tensor } from '../core/index.ts'
 import { type Normalization, normalizationPresets } from '../data/index.ts'
 import { readNpz, readPytorch, readSafetensors } from '../formats/index.ts'
+import { readOnnx } from '../formats/onnx/index.ts'
 import type { Model } from '../graph/index.ts'
+import { importOnnx } from '../graph/onnx/index.ts'
 import { importWeights, type WeightMapping, type ZooEntry, zooEntry } from '../models/index.ts'
 import type { TernaryWeight } from '../ternary/index.ts'
 import { loadRun } from '../train/index.node.ts'
@@ -79,6 +81,7 @@ export function loadModelSource(file: string, network?: string): ModelSource {
   }
   if (status.isDirectory()) return runSource(file)
   if (extension === '.sterna') return packedSource(file)
+  if (extension === '.onnx') return onnxSource(file)
   throw new SternaError('usage/input', `${file}: cannot tell what it is from the ending "${extension}"`, {
     hint: `a model is a run directory, a .sterna or .onnx file, or a weights file (${Object.keys(weightReaders).join(', ')}) with --model NAME`,
   })
@@ -95,6 +98,20 @@ function runSource(directory: string): FloatSource {
     config,
     loss: config.loss,
     normalization: { ...config.normalization, from: `run ${directory}` },
+  }
+}
+
+function onnxSource(file: string): FloatSource {
+  const bytes = readFileBytes(file, { maxBytes: MAX_FILE_BYTES })
+  const model = naming(file, () => importOnnx(readOnnx(bytes)))
+  return {
+    kind: 'onnx',
+    path: file,
+    sizeBytes: bytes.length,
+    model,
+    ternary: new Map(),
+    latent: model,
+    loss: 'cross-entropy',
   }
 }
 

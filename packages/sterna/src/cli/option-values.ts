@@ -24,6 +24,16 @@ export function positiveNumber(option: string): (text: string) => number {
   }
 }
 
+/** A share from 0 to 1. */
+export function fraction(option: string): (text: string) => number {
+  const number = positiveNumber(option)
+  return text => {
+    const value = number(text)
+    if (value <= 1) return value
+    throw optionError(option, 'a fraction from 0 to 1', text)
+  }
+}
+
 /** One of some words; the message names the nearest. */
 export function oneOf<Word extends string>(option: string, words: readonly Word[]): (text: string) => Word {
   return text => {

@@ -1,5 +1,6 @@
 /** The `sterna` command: its subcommands, their help pages and how a command line ends. */
 import { Command } from 'commander'
+import { benchCommand } from './commands/bench.ts'
 import { dataCommand } from './commands/data.ts'
 import { evalCommand } from './commands/eval.ts'
 import { inspectCommand } from './commands/inspect.ts'
@@ -31,6 +32,7 @@ const commands = [
   inspectCommand,
   runCommand,
   dataCommand,
+  benchCommand,
 ] as const
 
 export function createProgram(): Command {

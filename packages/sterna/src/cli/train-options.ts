@@ -208,7 +208,8 @@ function given(flags: TrainFlags): ConfigOverrides {
   }
 }
 
-const optimisers: Readonly<Record<OptimiserConfig['kind'], OptimiserConfig>> = {
+/** The optimisers by name, with the usual constants. */
+export const optimisers: Readonly<Record<OptimiserConfig['kind'], OptimiserConfig>> = {
   sgd: { kind: 'sgd', momentum: 0.9, nesterov: false },
   adam: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 }
