@@ -1,5 +1,6 @@
 /** Puts tensors from a weights file onto a network and says what went where. */
-import { expectF32, SternaError, sameShape, type Tensor } from '../core/index.ts'
+import { expectF32, f32, SternaError, sameShape, type Tensor } from '../core/index.ts'
+import { f16ToF32 } from '../formats/index.ts'
 import type { Model } from '../graph/index.ts'
 
 export interface WeightMapping {
@@ -25,7 +26,12 @@ export function importWeights(
 ): { readonly model: Model; readonly mapping: WeightMapping } {
   const wanted = model.graph.parameters
   const offered = [...tensors].filter(([name]) => !counters.test(name))
-  const byName = new Map(offered.map(([name, value]) => [name.replace(wrappers, ''), { from: name, value }]))
+  // Exact names come last, so that they win over wrapped ones.
+  const byName = new Map(
+    [(name: string) => name.replace(wrappers, ''), (name: string) => name].flatMap(key =>
+      offered.map(([name, value]) => [key(name), { from: name, value }] as const),
+    ),
+  )
   const matchesByName = wanted.filter(parameter => byName.has(parameter.name)).length
   const byOrder = matchesByName === 0 && shapesAgree(wanted, offered)
 
@@ -65,10 +71,11 @@ function shapesAgree(
   )
 }
 
+/** Double and half precision as float32; anything else as it is. */
 function widen(value: Tensor): Tensor {
-  return value.dtype === 'f64'
-    ? { dtype: 'f32', shape: value.shape, data: Float32Array.from(value.data as Float64Array) }
-    : value
+  if (value.dtype === 'f64') return f32(value.shape, Float32Array.from(value.data as Float64Array))
+  if (value.dtype === 'f16') return f32(value.shape, f16ToF32(value.data as Uint16Array))
+  return value
 }
 
 function mappingError(

@@ -1,6 +1,5 @@
 /** The networks that can be asked for by name. */
 import { closest, SternaError } from '../core/index.ts'
-
 import type { Model } from '../graph/index.ts'
 import { lenet5, lenet5Classic } from './lenet.ts'
 import { resnetCifar } from './resnet-cifar.ts'
