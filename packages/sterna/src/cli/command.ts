@@ -18,6 +18,7 @@ export function createCommand(usage: string, { summary, description, examples }:
     .summary(summary)
     .description(description ?? `${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
     .helpCommand(false)
+    .enablePositionalOptions()
     .addHelpText('after', `\nExamples:\n${examples.map(line => `  sterna ${line}`).join('\n')}`)
   for (const value of values) command.argument(value)
   return command
