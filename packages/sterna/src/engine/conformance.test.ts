@@ -41,6 +41,7 @@ const trainingOperators = {
   Min: true,
   Max: true,
   Clamp: true,
+  Dot: true,
   Expand: true,
   ReduceMin: true,
   ReduceMax: true,
@@ -139,6 +140,11 @@ describe('training operators have the values they are defined by', () => {
       title: 'Clamp',
       found: () => apply('Clamp', [vector(-2, 0.5, -1, 7), vector(-1), f32([], [2])], {}),
       expected: [-1, 0.5, -1, 2],
+    },
+    {
+      title: 'Dot',
+      found: () => apply('Dot', [f32([2, 2], [1, 2, 3, 4]), f32([2, 2], [5, -6, 7, 8])], {}),
+      expected: [46],
     },
     {
       title: 'Expand',

@@ -127,6 +127,18 @@ describe('an executable', () => {
     await executable.release()
   })
 
+  it('runs a padded pooling behind a Pad', async () => {
+    const b = new GraphBuilder('pad and pool')
+    const x = b.input('x', [1, 1, 1, 3])
+    const padded = b.op('Pad', [x], { pads: [0, 0, 0, 1, 0, 0, 0, 0], value: 0 })
+    const pool = { kernel: [1, 2], strides: [1, 2], pads: [0, 1, 0, 0], countIncludePad: true } as const
+    const graph = b.build([b.op('AveragePool', [padded], pool)])
+    const executable = await engine.load({ graph, state: new Map() })
+    const [y] = Object.values(await executable.run({ x: f32([1, 1, 1, 3], [2, 4, 6]) }))
+    assert.deepEqual([...y!.data], [0, 3])
+    await executable.release()
+  })
+
   it('leaves the main thread free while it runs', async () => {
     const b = new GraphBuilder('busy')
     const x = b.input('x', [700, 700])

@@ -16,7 +16,11 @@ export function sessionOptions(device: EngineDevice, threads: number): ort.Infer
     graphOptimizationLevel: 'all',
     enableMemPattern: false,
     logSeverityLevel: 4,
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: {
+      session: { intra_op: { allow_spinning: '0' } },
+      // ONNX Runtime 1.30 merges a Pad into a pooling even where the sum of the pads is then refused.
+      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
+    },
   }
 }
 

@@ -1,0 +1,2 @@
+export { exportOnnx } from './export-onnx.ts'
+export { type ImportOptions, importOnnx } from './import-onnx.ts'
