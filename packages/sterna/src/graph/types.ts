@@ -25,6 +25,7 @@ export interface TrainingOperators {
   Min: None
   Max: None
   Clamp: None // x, low, high (one element each) -> x brought into [low, high]
+  Dot: None // x, y of one shape -> the sum of x·y, shape []
   Expand: { readonly shape: readonly number[] }
   ReduceMin: ReduceAttributes
   ReduceMax: ReduceAttributes

@@ -4,6 +4,7 @@ import { type Ec2tOptions, layerEntropyWeight } from './ec2t-options.ts'
 import {
   asMatrix,
   constants,
+  dot,
   largestFloat32,
   meanOf,
   pair,
@@ -23,7 +24,7 @@ export function flooredMagnitudes(b: GraphBuilder, latent: Value, magnitudes: Va
   const count = (w.shape[0] ?? 0) * (w.shape[1] ?? 0)
   if (floor === 0 || count < 2) return magnitudes
   const mean = meanOf(b, w, 'layer')
-  const meanSquare = b.min(meanOf(b, b.mul(w, w), 'layer'), largestFloat32)
+  const meanSquare = b.min(b.mul(dot(b, w, w), 1 / count), largestFloat32)
   const biased = b.relu(b.sub(meanSquare, b.min(b.mul(mean, mean), largestFloat32)))
   // √(n/(n−1)) is at most √2, and at such a size the product with the floor must stay finite.
   const deviation = b.mul(b.sqrt(biased), floor * Math.sqrt(count / (count - 1)))

@@ -4,7 +4,7 @@ import type { GraphBuilder, Value } from '../graph/index.ts'
 import { boundsFrom, flooredMagnitudes } from './ec2t-graph.ts'
 import type { Ec2tOptions } from './ec2t-options.ts'
 import { boundsOf, initialMagnitudes, standardDeviation } from './ec2t-rule.ts'
-import { asMatrix, asShape, levelsOf, outside, pair, pick, steepened, sumOf } from './passes.ts'
+import { asMatrix, asShape, dot, levelsOf, outside, pair, pick, steepened } from './passes.ts'
 import { signsOutside } from './plain.ts'
 import type { Quantized, Quantizer, TernaryWeight } from './types.ts'
 
@@ -108,8 +108,8 @@ function magnitudeGradient(
   magnitudes: Value,
   publishedSign: boolean,
 ): Value {
-  const signed = sumOf(b, b.mul(g, asMatrix(b, quantized.weight)))
-  const unsigned = sumOf(b, b.mul(g, size))
+  const signed = dot(b, g, asMatrix(b, quantized.weight))
+  const unsigned = dot(b, g, size)
   const negative = publishedSign ? b.sub(unsigned, signed) : b.sub(signed, unsigned)
   return b.div(pair(b, b.add(unsigned, signed), negative), b.max(b.mul(magnitudes, 2), 1e-30))
 }

@@ -40,6 +40,11 @@ export function sumOf(b: GraphBuilder, x: Value): Value {
   return b.sum(columns, [0, 1], true)
 }
 
+/** The sum of x·y as [1, 1]. */
+export function dot(b: GraphBuilder, x: Value, y: Value): Value {
+  return b.reshape(b.op('Dot', [x, y], {}), [1, 1])
+}
+
 /** The mean of [R, C]: [1, 1] for a layer, [R, 1] for each filter. No partial sum exceeds the largest |x|. */
 export function meanOf(b: GraphBuilder, x: Value, granularity: Granularity): Value {
   const [rows, columns] = x.shape as readonly [number, number]

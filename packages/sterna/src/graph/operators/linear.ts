@@ -24,6 +24,12 @@ function matMulOutput(left: Shape, right: Shape, where: string): Shape {
 }
 
 export const linear = {
+  Dot: {
+    minInputs: 2,
+    maxInputs: 2,
+    infer: ([x, y], _, where) =>
+      sameShape(x!, y!) ? [[]] : fail(where, `expected two inputs of one shape, found [${x}] and [${y}]`),
+  },
   // y = alpha·op(a)·op(b) + beta·c
   Gemm: {
     minInputs: 2,
