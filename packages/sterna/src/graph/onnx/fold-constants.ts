@@ -3,12 +3,17 @@
  * shapes are static here, so those nodes are evaluated while importing and leave nothing in the graph.
  */
 import { SternaError, sizeOf, type Tensor, tensor } from '../../core/index.ts'
-import { isFloat, type NodeImport } from './node-import.ts'
+import { floatCodes, isFloat, type NodeImport, toF32 } from './node-import.ts'
 
 type FoldRule = (n: NodeImport, inputs: readonly Tensor[]) => Tensor | undefined
 
 /** More elements than any shape computation has. */
 const mostElements = 1024
+
+/** Half floats as their values, everything else as it is. */
+function toFloats(x: Tensor, where: string): Tensor {
+  return isFloat(x.dtype) ? toF32(x, where) : x
+}
 
 function integers(values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
   return tensor('i64', shape, BigInt64Array.from(values, BigInt))
@@ -90,7 +95,10 @@ const rules: Readonly<Record<string, FoldRule>> = {
   Identity: (_, [x]) => x,
   Cast: (n, [x]) => {
     const to = n.int('to', 0)
-    if (x === undefined || (to !== 6 && to !== 7) || isFloat(x.dtype)) return undefined
+    if (x === undefined) return undefined
+    if (floatCodes.includes(to))
+      return tensor('f32', x.shape, Float32Array.from(numbers(toFloats(x, n.where))))
+    if ((to !== 6 && to !== 7) || isFloat(x.dtype)) return undefined
     return integers(numbers(x), x.shape)
   },
   Gather: (n, [x, indices]) => {

@@ -1,10 +1,7 @@
 /** Operators that move data; what they do is known when the graph is built. */
 import type { Value } from '../types.ts'
 import type { ImportRule } from './import-rules.ts'
-import { isFloat, type NodeImport } from './node-import.ts'
-
-/** TensorProto.DataType of float32, float16 and float64. */
-const floatCodes = [1, 10, 11]
+import { floatCodes, isFloat, type NodeImport } from './node-import.ts'
 
 function importReshape(n: NodeImport): void {
   const x = n.data(0)

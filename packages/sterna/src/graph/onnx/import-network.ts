@@ -80,10 +80,9 @@ export const importNetwork: Readonly<Record<string, ImportRule>> = {
   Conv: {
     settings: [],
     import: n => {
-      const inputs = n.allData()
-      const [x, weight] = inputs as [Value, Value]
+      const [x, weight, ...bias] = [n.data(0), n.data(1), ...n.allData().slice(2)]
       const { strides, dilations, pads } = importWindow(n, weight.shape.slice(2), spatialSize(n, x))
-      n.define('Conv', inputs, { strides, dilations, pads, groups: n.int('group', 1) })
+      n.define('Conv', [x, weight, ...bias], { strides, dilations, pads, groups: n.int('group', 1) })
     },
   },
   Gemm: {
@@ -142,10 +141,11 @@ export const importNetwork: Readonly<Record<string, ImportRule>> = {
   Sum: {
     settings: [],
     import: n => {
-      const inputs = n.allData()
-      const last = inputs.pop()!
-      if (inputs.length === 0) n.define('Identity', [last], {})
-      else n.define('Add', [inputs.reduce((sum, input) => n.before('Add', [sum, input], {})), last], {})
+      const [first, ...inputs] = [n.data(0), ...n.allData().slice(1)]
+      const last = inputs.pop()
+      if (last === undefined) n.define('Identity', [first], {})
+      else
+        n.define('Add', [inputs.reduce((sum, input) => n.before('Add', [sum, input], {}), first), last], {})
     },
   },
   MaxPool: {

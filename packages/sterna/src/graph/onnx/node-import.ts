@@ -144,6 +144,9 @@ export class NodeImport {
 
 const floatTypes: readonly DType[] = ['f32', 'f16', 'f64']
 
+/** TensorProto.DataType of float32, float16 and float64. */
+export const floatCodes: readonly number[] = [1, 10, 11]
+
 export function isFloat(dtype: DType): boolean {
   return floatTypes.includes(dtype)
 }
