@@ -34,7 +34,12 @@ export function defineAction<Options>(
     .option('--quiet', 'print no progress and no notes')
     .action(async function (this: Command, ...values: unknown[]) {
       const options = this.opts<Options & { json?: boolean; quiet?: boolean }>()
-      // commander hands over the arguments, then the options and the command.
-      await run(new Output(options), options, ...(values.slice(0, -2) as string[]))
+      const output = new Output(options)
+      try {
+        // commander hands over the arguments, then the options and the command.
+        await run(output, options, ...(values.slice(0, -2) as string[]))
+      } finally {
+        output.close()
+      }
     })
 }

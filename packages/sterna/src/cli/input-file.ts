@@ -1,7 +1,7 @@
 /** Images for a network from a .png or .npy file. */
 import path from 'node:path'
 import { readFileBytes } from '../core/index.node.ts'
-import { SternaError, sizeOf, type Tensor } from '../core/index.ts'
+import { naming, SternaError, sizeOf, type Tensor } from '../core/index.ts'
 import { type Normalization, normalizationTable } from '../data/index.ts'
 import { type PngImage, readNpy, readPng } from '../formats/index.ts'
 
@@ -24,11 +24,24 @@ export function readInput(
   switch (path.extname(file).toLowerCase()) {
     case '.png':
       return {
-        data: normalize(planesOf(readPng(bytes), file, imageShape), imageShape, normalization),
+        data: normalize(
+          planesOf(
+            naming(file, () => readPng(bytes)),
+            file,
+            imageShape,
+          ),
+          imageShape,
+          normalization,
+        ),
         count: 1,
       }
     case '.npy':
-      return arrayInput(readNpy(bytes), file, imageShape, normalization)
+      return arrayInput(
+        naming(file, () => readNpy(bytes)),
+        file,
+        imageShape,
+        normalization,
+      )
     default:
       throw new SternaError('usage/input', `${file}: expected a .png or .npy file`)
   }

@@ -98,6 +98,11 @@ export class Output {
     return wanted ? styleText(style, text) : text
   }
 
+  /** Takes the redrawn line away; nothing else is said after it. */
+  close(): void {
+    this.#clear()
+  }
+
   #clear(): void {
     if (!this.#hasProgress) return
     this.#stderr.write('\r\x1b[2K')

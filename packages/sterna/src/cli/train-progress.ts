@@ -32,7 +32,7 @@ export function showTraining(
         const perStep = epochMs > 0 ? Math.max(stepMs, epochMs / stepsPerEpoch) : stepMs
         output.progress(
           `${prefix}${epochName(phase, epoch, epochs)}  step ${step}/${stepsPerEpoch}  loss ${formatLoss(loss)}  ` +
-            `${stepMs.toFixed(1)} ms/step  ${formatDuration(remainingSteps * perStep)} left${last}`,
+            `${stepMs.toFixed(1)} ms/step  ${formatRemaining(remainingSteps * perStep)}${last}`,
         )
         return
       }
@@ -52,6 +52,12 @@ export function showTraining(
         return event satisfies never
     }
   }
+}
+
+/** An estimate: no fractions of a second. */
+function formatRemaining(remainingMs: number): string {
+  const seconds = Math.ceil(remainingMs / 1000)
+  return `${seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds)} left`
 }
 
 function describeEpoch(record: EpochRecord, epochs: number): string {

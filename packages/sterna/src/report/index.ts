@@ -11,7 +11,6 @@ export {
   formatCount,
   formatDuration,
   formatPercent,
-  formatShort,
   formatSize,
   formatTimes,
 } from './units.ts'

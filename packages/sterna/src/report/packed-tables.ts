@@ -2,7 +2,7 @@
 import type { PackReport } from '../pack/index.ts'
 import type { MagnitudeRange, PackedReport } from './packed-report.ts'
 import { type Column, textPairs, textTable } from './text-table.ts'
-import { formatBytes, formatCount, formatPercent, formatShort, formatSize, formatTimes } from './units.ts'
+import { formatBytes, formatCount, formatPercent, formatSize, formatTimes } from './units.ts'
 
 const left = (title: string): Column => ({ title, align: 'left' })
 const right = (title: string): Column => ({ title, align: 'right' })
@@ -132,6 +132,8 @@ function formatRange(range: MagnitudeRange | undefined): string {
 export interface ComparisonRow {
   readonly name: string
   readonly file: string
+  /** What computed the packed file's answers. */
+  readonly engine: string
   readonly accuracy: number
   readonly zeros: number
   readonly bitsPerWeight: number
@@ -144,31 +146,24 @@ export interface ComparisonRow {
   readonly agreement: { readonly equal: number; readonly samples: number }
 }
 
+/** One column a network, so that it fits a narrow terminal whatever the figures. */
 export function comparisonTable(rows: readonly ComparisonRow[]): string {
+  const line = (title: string, value: (row: ComparisonRow) => string) => [title, ...rows.map(value)]
   return textTable(
+    [left('packed network'), ...rows.map(row => right(row.name))],
     [
-      left('packed network'),
-      right('test accuracy'),
-      right('zeros'),
-      right('bits/weight'),
-      right('bytes'),
-      right('smaller'),
-      right('additions'),
-      right('multiplications'),
-      right('ms/image'),
-      right('same as unpacked'),
+      line('test accuracy', row => formatPercent(row.accuracy)),
+      line('zeros', row => formatPercent(row.zeros, 1)),
+      line('bits per weight', row => row.bitsPerWeight.toFixed(2)),
+      line('bytes', row => formatCount(row.bytes)),
+      line('smaller than float32', row => formatTimes(row.ratio)),
+      line('additions per image', row => formatCount(row.additions)),
+      line('multiplications per image', row => formatCount(row.multiplications)),
+      line('ms per image', row => row.imageMs.toFixed(3)),
+      line(
+        'same class as unpacked',
+        row => `${formatCount(row.agreement.equal)} of ${formatCount(row.agreement.samples)}`,
+      ),
     ],
-    rows.map(row => [
-      row.name,
-      formatPercent(row.accuracy),
-      formatPercent(row.zeros, 1),
-      row.bitsPerWeight.toFixed(2),
-      formatCount(row.bytes),
-      formatTimes(row.ratio),
-      formatShort(row.additions),
-      formatShort(row.multiplications),
-      row.imageMs.toFixed(3),
-      `${formatCount(row.agreement.equal)}/${formatCount(row.agreement.samples)}`,
-    ]),
   )
 }

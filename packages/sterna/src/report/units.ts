@@ -24,18 +24,6 @@ export function formatSize(sizeBytes: number): string {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toPrecision(2 + Number(value >= 10))} ${units[unit]}`
 }
 
-/** A count with a decimal prefix, e.g. `1.65 M`: for additions and the like. */
-export function formatShort(value: number): string {
-  const prefixes = ['', ' k', ' M', ' G', ' T'] as const
-  let scaled = value
-  let prefix = 0
-  while (scaled >= 999.5 && prefix < prefixes.length - 1) {
-    scaled /= 1000
-    prefix++
-  }
-  return `${prefix === 0 ? formatCount(scaled) : scaled.toPrecision(3)}${prefixes[prefix]}`
-}
-
 /** A fraction as a percentage: 0.9935 → `99.35 %`. */
 export function formatPercent(fraction: number, digits = 2): string {
   return `${(100 * fraction).toFixed(digits)} %`

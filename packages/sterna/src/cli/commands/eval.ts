@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { SternaError, sameShape } from '../../core/index.ts'
 import { openDataset } from '../../data/index.node.ts'
-import { type Dataset, type ImageView, type Split, splitDataset } from '../../data/index.ts'
+import { type Dataset, type ImageView, type Split, splitDataset, viewAll } from '../../data/index.ts'
 import { formatCount, formatDuration, formatPercent, textPairs } from '../../report/index.ts'
 import { evaluate } from '../../train/index.ts'
 import { createCommand, defineAction } from '../command.ts'
@@ -105,6 +105,7 @@ export function evalCommand(): Command {
 
 /** The images of a split; validation and train images are told apart as the run did. */
 function chooseSplit(dataset: Dataset, split: Split, source: ModelSource): ImageView {
+  if (split === 'test') return viewAll(dataset.test)
   const config = source.kind === 'run' ? source.config : undefined
   if (split === 'validation' && (config === undefined || config.validation === 0)) {
     throw new SternaError(

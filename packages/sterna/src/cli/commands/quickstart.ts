@@ -84,14 +84,15 @@ async function quickstart(output: Output, options: QuickstartOptions): Promise<v
     [
       comparisonTable(rows),
       '',
-      `LeNet-5 on ${dataset.name}, ${formatCount(dataset.test.count)} test images, f32, computed from the packed files. Zeros are`,
-      'those of the layers made ternary; additions, multiplications and ms are those of one image.',
+      `LeNet-5, ${formatCount(dataset.test.count)} ${dataset.name} test images, computed from the packed files by ${rows[0]!.engine}.`,
+      'Zeros are those of the layers made ternary.',
       '',
-      `This was the quick setting. With the methods' own settings it takes longer and ends better:`,
+      "This was the quick setting; the methods' own settings take longer and end better:",
       ...fullCommands(spec).map(line => `  ${line}`),
       '',
-      `wrote ${rows.map(row => `${row.file} (${formatBytes(row.bytes)})`).join(', ')}`,
-      `and the runs beside them in ${options.out}/, in ${formatDuration(elapsedMs)}. Look inside: sterna inspect ${rows.at(-1)!.file}`,
+      `wrote to ${options.out}/ in ${formatDuration(elapsedMs)}, the run of each beside its file:`,
+      ...rows.map(row => `  ${row.file}  ${formatBytes(row.bytes)}`),
+      `look inside: sterna inspect ${rows.at(-1)!.file}`,
     ].join('\n'),
   )
 }
@@ -196,6 +197,7 @@ async function packAndMeasure(
   return {
     name,
     file,
+    engine: packed.engine,
     accuracy: packed.accuracy,
     zeros:
       totals.ternaryWeights > 0 ? totals.ternaryZeros / totals.ternaryWeights : totals.zeros / totals.weights,
@@ -215,7 +217,7 @@ async function measureTest(
   title: string,
   source: ModelSource,
   dataset: Dataset,
-): Promise<Evaluation & { readonly computeMs: number }> {
+): Promise<Evaluation & { readonly computeMs: number; readonly engine: string }> {
   const predictor = await openPredictor(source, { batchSize: 250 })
   let computeMs = 0
   const predict: Predictor = async (images, count) => {
@@ -236,7 +238,7 @@ async function measureTest(
           output.progress(`${title}  ${formatCount(done)} of ${formatCount(images.count)} test images`),
       },
     )
-    return { ...evaluation, computeMs }
+    return { ...evaluation, computeMs, engine: predictor.engine }
   } finally {
     await predictor.close()
   }
