@@ -6,20 +6,27 @@ import { openDataset } from '../../packages/sterna/dist/data/index.node.js'
 import { createEngine } from '../../packages/sterna/dist/engine/index.node.js'
 import { packModel, toModel } from '../../packages/sterna/dist/pack/index.js'
 import { measureLayers } from '../../packages/sterna/dist/ternary/index.js'
-import { loadRun } from '../../packages/sterna/dist/train/index.node.js'
 import { createEnginePredictor, evaluate } from '../../packages/sterna/dist/train/index.js'
+import { loadRun } from '../../packages/sterna/dist/train/index.node.js'
 
 const BATCH = 250
 
 /** One network on the whole test set. Accuracies in percent. */
 async function measure(engine, dataset, { config, seed, directory }) {
   const run = loadRun(directory)
-  const set = { images: dataset.test, imageShape: dataset.imageShape, normalization: run.config.normalization }
+  const set = {
+    images: dataset.test,
+    imageShape: dataset.imageShape,
+    normalization: run.config.normalization,
+  }
   const options = { loss: run.config.loss, batchSize: BATCH }
   const unpacked = await onEngine(engine, run.model, set, options)
 
   const { normalization } = run.config
-  const packed = packModel(run.model, run.ternary, { dense: 'i8', metadata: { normalization, classes: dataset.classes } })
+  const packed = packModel(run.model, run.ternary, {
+    dense: 'i8',
+    metadata: { normalization, classes: dataset.classes },
+  })
   const file = join(directory, 'model.sterna')
   writeFileSync(file, packed.bytes)
   const sameWeights = await onEngine(engine, toModel(packed.packed), set, options)
@@ -53,7 +60,11 @@ async function onEngine(engine, model, set, options) {
   const predictor = await createEnginePredictor(engine, model.graph, BATCH)
   await predictor.setParameters(model.parameters)
   const logits = []
-  const found = await evaluate(async (images, count) => remember(logits, await predictor.predict(images, count)), set, options)
+  const found = await evaluate(
+    async (images, count) => remember(logits, await predictor.predict(images, count)),
+    set,
+    options,
+  )
   await predictor.release()
   return { ...found, logits }
 }
@@ -80,7 +91,8 @@ const round = (value, digits) => Number(value.toFixed(digits))
 const percent = fraction => round(100 * fraction, 2)
 
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length
-const spread = values => `${mean(values).toFixed(2)} (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`
+const spread = values =>
+  `${mean(values).toFixed(2)} (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`
 
 function summaryTable(rows) {
   const names = [...new Set(rows.map(row => row.name))]

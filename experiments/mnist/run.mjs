@@ -7,7 +7,7 @@
  * Runs are kept in --out (default ./runs/mnist) and continue where they were interrupted.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -25,12 +25,17 @@ const { values: options } = parseArgs({
 
 /** By name; parents first. */
 const configs = readdirSync(join(here, 'configs'))
-  .map(file => ({ name: file.replace('.json', ''), ...JSON.parse(readFileSync(join(here, 'configs', file), 'utf8')) }))
+  .map(file => ({
+    name: file.replace('.json', ''),
+    ...JSON.parse(readFileSync(join(here, 'configs', file), 'utf8')),
+  }))
   .filter(({ name }) => options.only === undefined || options.only.split(',').includes(name))
   .sort((a, b) => (a.from === undefined ? 0 : 1) - (b.from === undefined ? 0 : 1))
 
 const seeds = options.seeds.split(',').map(Number)
-const jobs = seeds.flatMap(seed => configs.map(config => ({ config, seed, directory: runDirectory(config.name, seed) })))
+const jobs = seeds.flatMap(seed =>
+  configs.map(config => ({ config, seed, directory: runDirectory(config.name, seed) })),
+)
 
 function runDirectory(name, seed) {
   return join(options.out, `${name}-${seed}`)
@@ -45,12 +50,26 @@ function train({ config, seed, directory }) {
   const parent = config.from === undefined ? [] : ['--from', runDirectory(config.from, seed)]
   const args = existsSync(join(directory, 'config.json'))
     ? ['--resume', directory]
-    : ['--data', options.data, '--config', join(here, 'configs', `${config.name}.json`), '--seed', `${seed}`, ...parent, '--out', directory]
+    : [
+        '--data',
+        options.data,
+        '--config',
+        join(here, 'configs', `${config.name}.json`),
+        '--seed',
+        `${seed}`,
+        ...parent,
+        '--out',
+        directory,
+      ]
   const program = join(here, '..', '..', 'packages', 'sterna', 'bin', 'sterna.js')
   console.error(`${config.name}-${seed}: sterna train ${args.join(' ')}`)
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, 'train', ...args, '--threads', '1', '--quiet'], { stdio: ['ignore', 'ignore', 'inherit'] })
-    child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`${config.name}-${seed}: exit code ${code}`))))
+    const child = spawn(process.execPath, [program, 'train', ...args, '--threads', '1', '--quiet'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    child.on('exit', code =>
+      code === 0 ? resolve() : reject(new Error(`${config.name}-${seed}: exit code ${code}`)),
+    )
   })
 }
 
@@ -59,7 +78,9 @@ async function trainAll() {
   const waiting = jobs.filter(job => !isDone(job.directory))
   const running = new Set()
   while (waiting.length > 0 || running.size > 0) {
-    const next = waiting.findIndex(({ config, seed }) => config.from === undefined || isDone(runDirectory(config.from, seed)))
+    const next = waiting.findIndex(
+      ({ config, seed }) => config.from === undefined || isDone(runDirectory(config.from, seed)),
+    )
     if (next !== -1 && running.size < Number(options.jobs)) {
       const job = train(waiting.splice(next, 1)[0]).finally(() => running.delete(job))
       running.add(job)
