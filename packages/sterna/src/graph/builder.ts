@@ -9,6 +9,7 @@ export class GraphBuilder {
   readonly #parameters: Value[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #nodes: GraphNode[] = []
+  readonly #nodeNames = new Set<string>()
   readonly #values = new Map<string, Value>()
   readonly #scalars = new Map<number, Value>()
   readonly #used = new Map<string, number>()
@@ -32,12 +33,11 @@ export class GraphBuilder {
     return value
   }
 
-  /** A constant; a plain number is a float32 scalar and is shared. */
+  /** A constant; a plain number is a float32 scalar, and shared unless it is named. */
   constant(data: Tensor | number, name?: string): Value {
-    if (typeof data === 'number') {
-      const known = this.#scalars.get(data)
-      if (known !== undefined) return known
-    }
+    const isShared = typeof data === 'number' && name === undefined
+    const known = isShared ? this.#scalars.get(data) : undefined
+    if (known !== undefined) return known
     const held = typeof data === 'number' ? scalar(data) : data
     const value = this.#define({
       name: name ?? this.#unique('constant'),
@@ -45,7 +45,7 @@ export class GraphBuilder {
       shape: held.shape,
     })
     this.#constants.set(value.name, held)
-    if (typeof data === 'number') this.#scalars.set(data, value)
+    if (isShared) this.#scalars.set(data, value)
     return value
   }
 
@@ -81,9 +81,10 @@ export class GraphBuilder {
     name: string,
     outputNames?: readonly string[],
   ): readonly Value[] {
-    for (const input of inputs) this.#expectKnown(input.name, name)
     const entry = operatorTable[op]
     const where = `${op} "${name}"`
+    for (const input of inputs) this.#expectKnown(input.name, where)
+    if (this.#nodeNames.has(name)) throw this.#twice('node', name)
     if (inputs.length < entry.minInputs || inputs.length > entry.maxInputs) {
       const expected =
         entry.minInputs === entry.maxInputs
@@ -103,6 +104,7 @@ export class GraphBuilder {
         shape,
       }),
     )
+    this.#nodeNames.add(name)
     this.#nodes.push({
       op,
       name,
@@ -190,20 +192,27 @@ export class GraphBuilder {
     const base = this.#prefix + stem
     let count = this.#used.get(base) ?? 0
     let name = `${base}_${count}`
-    while (this.#values.has(name) || this.#values.has(`${name}:out`)) name = `${base}_${++count}`
+    const isTaken = () =>
+      this.#values.has(name) || this.#values.has(`${name}:out`) || this.#nodeNames.has(name)
+    while (isTaken()) name = `${base}_${++count}`
     this.#used.set(base, count + 1)
     return name
   }
 
   #define(value: Value): Value {
-    if (this.#values.has(value.name)) {
+    if (this.#values.has(value.name)) throw this.#twice('value', value.name)
+    if (!value.shape.every(size => Number.isInteger(size) && size >= 0)) {
       throw new SternaError(
-        'graph/unknown-value',
-        `graph "${this.#name}": the name "${value.name}" is defined twice`,
+        'graph/shape',
+        `value "${value.name}": every size must be a whole number ≥ 0, found [${value.shape}]`,
       )
     }
     this.#values.set(value.name, value)
     return value
+  }
+
+  #twice(what: string, name: string): SternaError {
+    return new SternaError('graph/unknown-value', `graph "${this.#name}": two ${what}s are named "${name}"`)
   }
 
   #expectKnown(name: string, where: string): Value {

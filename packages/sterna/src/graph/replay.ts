@@ -44,12 +44,13 @@ export function appendNode(b: GraphBuilder, node: GraphNode, inputs: readonly Va
   )
 }
 
-/** The same graph for another batch size: axis 0 of every input becomes `batchSize`. */
+/** The same graph for another batch size: axis 0 of every input that has one becomes `batchSize`. */
 export function withBatchSize(graph: Graph, batchSize: number): Graph {
   const b = new GraphBuilder(graph.name)
   const values = new Map<string, Value>()
   for (const input of graph.inputs) {
-    values.set(input.name, b.input(input.name, [batchSize, ...input.shape.slice(1)], input.dtype))
+    const shape = input.shape.map((size, axis) => (axis === 0 ? batchSize : size))
+    values.set(input.name, b.input(input.name, shape, input.dtype))
   }
   for (const parameter of graph.parameters) {
     values.set(parameter.name, b.parameter(parameter.name, parameter.shape, parameter.dtype))

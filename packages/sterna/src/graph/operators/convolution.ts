@@ -2,7 +2,7 @@
 import type { ConvAttributes } from 'sterna-runtime'
 import { type Shape, sameShape } from '../../core/index.ts'
 import type { OperatorTable } from './entry.ts'
-import { expectRank, fail, windowOutput } from './shapes.ts'
+import { expectRank, expectWindow, fail, windowOutput } from './shapes.ts'
 
 /** [N, C, H, W] and [O, C/groups, kH, kW] -> [N, O, H', W']. */
 function convOutput(
@@ -14,7 +14,8 @@ function convOutput(
   const [n, c, h, w] = expectRank(x, 4, where, 'input') as [number, number, number, number]
   const [o, cPerGroup, kh, kw] = expectRank(weight, 4, where, 'weight') as [number, number, number, number]
   const { strides, dilations, pads, groups } = attributes
-  if (groups < 1 || c % groups !== 0 || o % groups !== 0) {
+  expectWindow({ kernel: [kh, kw], strides, dilations }, pads, where)
+  if (!(groups >= 1) || c % groups !== 0 || o % groups !== 0) {
     fail(where, `${groups} groups do not divide ${c} input and ${o} output channels`)
   }
   if (cPerGroup * groups !== c) {

@@ -22,7 +22,7 @@ function resolveReshape(x: Shape, wanted: readonly number[], where: string): Sha
     if (known < 1 || size % known !== 0) fail(where, `[${x}] does not divide into [${wanted}]`)
     shape[unknown] = size / known
   }
-  if (shape.some(dimension => dimension < 0) || sizeOf(shape) !== size) {
+  if (!shape.every(dimension => Number.isInteger(dimension) && dimension >= 0) || sizeOf(shape) !== size) {
     fail(where, `[${x}] has ${size} elements, [${wanted}] does not`)
   }
   return shape
@@ -35,7 +35,11 @@ function resolveSlice(x: Shape, { starts, ends, axes, steps }: SliceAttributes, 
   if (starts.length !== axes.length || ends.length !== axes.length || steps.length !== axes.length) {
     fail(where, 'starts, ends, axes and steps must have one length')
   }
+  if (![...starts, ...ends].every(Number.isInteger)) {
+    fail(where, `starts and ends must be whole numbers, found [${starts}] and [${ends}]`)
+  }
   const ranges = x.map(size => ({ start: 0, end: size, step: 1 }))
+  normalizeAxes(axes, x.length, where)
   axes.forEach((axis, index) => {
     const at = normalizeAxis(axis, x.length, where)
     const size = x[at]!

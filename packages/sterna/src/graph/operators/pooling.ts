@@ -2,10 +2,11 @@
 import type { PoolAttributes } from 'sterna-runtime'
 import { type Shape, sameShape } from '../../core/index.ts'
 import type { OperatorTable } from './entry.ts'
-import { expectRank, fail, windowOutput } from './shapes.ts'
+import { expectRank, expectWindow, fail, windowOutput } from './shapes.ts'
 
 function poolOutput(x: Shape | undefined, { kernel, strides, pads }: PoolAttributes, where: string): Shape {
   const [n, c, h, w] = expectRank(x, 4, where, 'input') as [number, number, number, number]
+  expectWindow({ kernel, strides }, pads, where)
   if (pads[0] >= kernel[0] || pads[2] >= kernel[0] || pads[1] >= kernel[1] || pads[3] >= kernel[1]) {
     fail(where, `pads [${pads}] must be smaller than the kernel [${kernel}]`)
   }

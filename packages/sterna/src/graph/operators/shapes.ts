@@ -50,6 +50,21 @@ export function normalizeAxis(axis: number, rank: number, where: string): number
   return normal
 }
 
+/** Kernel, strides and dilations must be whole numbers ≥ 1, pads whole numbers ≥ 0. */
+export function expectWindow(
+  steps: Readonly<Record<string, readonly number[]>>,
+  pads: readonly number[],
+  where: string,
+): void {
+  const expect = (name: string, values: readonly number[], least: number) => {
+    if (!values.every(value => Number.isInteger(value) && value >= least)) {
+      fail(where, `${name} must be whole numbers ≥ ${least}, found [${values}]`)
+    }
+  }
+  for (const [name, values] of Object.entries(steps)) expect(name, values, 1)
+  expect('pads', pads, 0)
+}
+
 /** The output size of a sliding window along one axis. */
 export function windowOutput(
   input: number,
@@ -60,7 +75,6 @@ export function windowOutput(
   where: string,
 ): number {
   const extent = dilation * (kernel - 1) + 1
-  if (stride < 1 || dilation < 1 || kernel < 1) fail(where, 'kernel, stride and dilation must be at least 1')
   const size = Math.floor((input + padding - extent) / stride) + 1
   if (size < 1) fail(where, `a window of ${extent} does not fit an input of ${input} padded by ${padding}`)
   return size
