@@ -1,12 +1,17 @@
 /** EC2T: entropy-constrained trained ternarization (Marban, Becking, Wiedemann, Samek; arXiv 2004.01077). */
 import { f32, type Tensor } from '../core/index.ts'
-import type { GraphBuilder, Value } from '../graph/index.ts'
 import { boundsFrom, flooredMagnitudes } from './ec2t-graph.ts'
 import type { Ec2tOptions } from './ec2t-options.ts'
 import { boundsOf, initialMagnitudes, standardDeviation } from './ec2t-rule.ts'
-import { asMatrix, asShape, dot, levelsOf, outside, pair, pick, steepened } from './passes.ts'
-import { signsOutside } from './plain.ts'
-import type { Quantized, Quantizer, TernaryWeight } from './types.ts'
+import { asMatrix, outside, pick, steepened } from './passes.ts'
+import {
+  assignBetween,
+  levelSizes,
+  magnitudeGradient,
+  quantizedBy,
+  scaledGradient,
+} from './two-magnitudes.ts'
+import type { Quantizer, TernaryWeight } from './types.ts'
 
 const optimiser = {
   optimiser: 'adam',
@@ -40,14 +45,12 @@ export function createEc2t(options: Ec2tOptions): Quantizer {
       return quantizedBy(b, beyond, magnitudes!, latent)
     },
     backward(b, gradient, _latent, { magnitudes }, quantized) {
-      const g = asMatrix(b, gradient)
-      const size = b.abs(asMatrix(b, quantized.weight))
-      const state = {
-        magnitudes: magnitudeGradient(b, g, size, quantized, magnitudes!, options.publishedSign),
+      const sizes = levelSizes(b, quantized)
+      const { latentGradientScaling, publishedSign } = options
+      return {
+        latent: latentGradientScaling ? scaledGradient(b, gradient, sizes) : gradient,
+        state: { magnitudes: magnitudeGradient(b, gradient, sizes, quantized, magnitudes!, publishedSign) },
       }
-      if (!options.latentGradientScaling) return { latent: gradient, state }
-      const isZero = b.op('HardSigmoid', [size], { alpha: -3e38, beta: 1 })
-      return { latent: asShape(b, b.mul(g, b.add(size, isZero)), gradient.shape), state }
     },
     constrain(b, latent, { magnitudes }, layer) {
       const floored = flooredMagnitudes(b, latent, magnitudes!, options.magnitudeFloor)
@@ -78,10 +81,10 @@ function createFrozenEc2t(options: Ec2tOptions): Quantizer {
     forward: (b, latent, { magnitudes }) =>
       quantizedBy(b, steepened(b, asMatrix(b, latent)), magnitudes!, latent),
     backward(b, gradient, _latent, { magnitudes }, quantized) {
-      const size = b.abs(asMatrix(b, quantized.weight))
-      const g = asMatrix(b, gradient)
+      const sizes = levelSizes(b, quantized)
+      const { publishedSign } = options
       return {
-        state: { magnitudes: magnitudeGradient(b, g, size, quantized, magnitudes!, options.publishedSign) },
+        state: { magnitudes: magnitudeGradient(b, gradient, sizes, quantized, magnitudes!, publishedSign) },
       }
     },
     constrain: (b, _latent, { magnitudes, floor }) => ({
@@ -91,41 +94,10 @@ function createFrozenEc2t(options: Ec2tOptions): Quantizer {
   }
 }
 
-function quantizedBy(b: GraphBuilder, beyond: Value, magnitudes: Value, latent: Value): Quantized {
-  const levels = levelsOf(b, beyond, pick(b, magnitudes, 0), pick(b, magnitudes, 1))
-  return { weight: asShape(b, levels, latent.shape), saved: {} }
-}
-
-/**
- * [2]: Σ g over the positive weights and −Σ g over the negative ones, dL/dw_p and dL/dw_n. From
- * Σ g·q = w_p Σ_p g − w_n Σ_n g and Σ g·|q| = w_p Σ_p g + w_n Σ_n g.
- */
-function magnitudeGradient(
-  b: GraphBuilder,
-  g: Value,
-  size: Value,
-  quantized: Quantized,
-  magnitudes: Value,
-  publishedSign: boolean,
-): Value {
-  const signed = dot(b, g, asMatrix(b, quantized.weight))
-  const unsigned = dot(b, g, size)
-  const negative = publishedSign ? b.sub(unsigned, signed) : b.sub(signed, unsigned)
-  return b.div(pair(b, b.add(unsigned, signed), negative), b.max(b.mul(magnitudes, 2), 1e-30))
-}
-
 function magnitudeFloor({ data }: Tensor<'f32'>, { magnitudeFloor: factor }: Ec2tOptions): Tensor<'f32'> {
   return f32([1], [factor * standardDeviation(data)])
 }
 
 function assignLevels(latent: Tensor<'f32'>, magnitudes: Tensor<'f32'>, bounds: Float32Array): TernaryWeight {
-  const { shape, data } = latent
-  const assignment = new Int8Array(data.length)
-  signsOutside(data, bounds[1]!, bounds[0]!, assignment)
-  return {
-    shape,
-    assignment,
-    positive: magnitudes.data.slice(0, 1),
-    negative: magnitudes.data.slice(1, 2),
-  }
+  return assignBetween(latent, magnitudes, bounds[1]!, bounds[0]!)
 }

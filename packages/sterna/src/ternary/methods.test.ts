@@ -14,10 +14,10 @@ function optionError(run: () => unknown, ...parts: readonly (string | RegExp)[])
 }
 
 describe('the table of methods', () => {
-  it('has float, which quantizes nothing, and the three methods', () => {
+  it('has float, which quantizes nothing, and five methods', () => {
     assert.deepEqual(
       methods.map(method => method.name),
-      ['float', 'bpwn', 'twn', 'ec2t'],
+      ['float', 'bpwn', 'twn', 'ec2t', 'ttq', 'tga'],
     )
     assert.equal(createQuantizer('float'), undefined)
   })

@@ -4,6 +4,8 @@ import { bpwnOptions, createBpwn } from './bpwn.ts'
 import { createEc2t } from './ec2t.ts'
 import { ec2tOptions } from './ec2t-options.ts'
 import { type MethodOption, type OptionValues, readOption, resolveOptions } from './options.ts'
+import { createTga, tgaOptions } from './tga.ts'
+import { createTtq, ttqOptions } from './ttq.ts'
 import { createTwn, twnOptions } from './twn.ts'
 import type { Quantizer } from './types.ts'
 
@@ -39,6 +41,13 @@ export const methods: readonly Method[] = [
     'ternary weights with two learned magnitudes, assigned under an entropy constraint',
     ec2tOptions,
     createEc2t,
+  ),
+  define('ttq', 'ternary weights with two learned magnitudes under a fixed threshold', ttqOptions, createTtq),
+  define(
+    'tga',
+    'ternary weights with a learned threshold, the magnitude following from a Gaussian',
+    tgaOptions,
+    createTga,
   ),
 ]
 

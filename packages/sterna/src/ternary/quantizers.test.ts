@@ -21,6 +21,10 @@ const configurations: readonly (readonly [string, Record<string, unknown>])[] = 
   ['ec2t', { entropyWeight: 0, magnitudeFloor: 0 }],
   ['ec2t', { entropyWeight: 1, initialScale: 0.5 }],
   ['ec2t', { publishedFloor: true, publishedSign: true, latentGradientScaling: false }],
+  ['ttq', {}],
+  ['ttq', { threshold: 'sparsity', sparsity: 0.7, initialMagnitude: 'one' }],
+  ['tga', {}],
+  ['tga', { initialThreshold: 0.4, scaleGradient: 'none', update: 'joint' }],
 ]
 
 const shapes: readonly Shape[] = [
@@ -68,7 +72,7 @@ function assertSameLevels(found: QuantizerRun, weights: Float32Array, weight: Fl
     assert.ok(Number.isFinite(level) && Number.isFinite(weight[i]!), `weight ${weights[i]}: ${weight[i]}`)
     if (Math.abs(level) > underflow)
       assert.equal(Math.sign(weight[i]!), sign, `weight ${weights[i]}, level ${level}`)
-    const exact = quantizer.method === 'ec2t'
+    const exact = quantizer.method !== 'bpwn' && quantizer.method !== 'twn'
     const tolerance = exact ? 0 : 2e-6 * Math.abs(level) + underflow
     assert.ok(
       Math.abs(weight[i]! - level) <= tolerance,

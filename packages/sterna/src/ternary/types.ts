@@ -62,6 +62,11 @@ export interface Quantizer {
   readonly roles: Readonly<Record<string, StateRole>>
   /** Learning rates and weight decay the method's authors use per group, where they differ. */
   readonly optimiser?: OptimiserAdvice
+  /**
+   * 'joint' (the default): one pass steps everything. 'state-first': two passes on the same batch, the first steps
+   * this quantizer's state alone, the second, computed with the new state, everything else.
+   */
+  readonly update?: 'joint' | 'state-first'
   /** State from the (pre-trained) latent weight. */
   init(latent: Tensor<'f32'>, layer: LayerContext): QuantizerState<Tensor<'f32'>>
   forward(b: GraphBuilder, latent: Value, state: QuantizerState<Value>, layer: LayerContext): Quantized
@@ -84,6 +89,15 @@ export interface Quantizer {
     state: QuantizerState<Value>,
     layer: LayerContext,
   ): { readonly latent?: Value; readonly state?: QuantizerState<Value> }
+  /**
+   * After every epoch, in plain arithmetic: 'fixed' state that is too costly to find anew in every step.
+   * Returns only what it changes.
+   */
+  refresh?(
+    latent: Tensor<'f32'>,
+    state: QuantizerState<Tensor<'f32'>>,
+    layer: LayerContext,
+  ): QuantizerState<Tensor<'f32'>>
   /** The final levels, in plain arithmetic: the assignment is exactly the one `forward` computes with. */
   assign(latent: Tensor<'f32'>, state: QuantizerState<Tensor<'f32'>>, layer: LayerContext): TernaryWeight
   /** A quantizer whose assignment no longer moves, with the latent tensor and state to continue from. */
@@ -104,6 +118,8 @@ export type LayerRule = 'all' | 'float-first' | 'float-last' | 'float-first-last
 export interface GroupAdvice {
   readonly learningRate: number
   readonly weightDecay: number
+  /** Where the group has an optimiser of its own; 'plain-sgd' is without momentum. */
+  readonly optimiser?: 'sgd' | 'plain-sgd' | 'adam'
 }
 
 /** The optimiser the method was published with; the training configuration may override all of it. */
