@@ -5,7 +5,9 @@ import { createEngine } from '../engine/index.node.ts'
 import type { Executable } from '../engine/index.ts'
 import { generate } from '../graph/testing/pytorch.node.ts'
 import { lenet5 } from '../models/index.ts'
+import { createQuantizer } from '../ternary/index.ts'
 import { type OptimiserConfig, type ParameterGroup, parameterGroups } from './config.ts'
+import { freezeNetwork, quantizeNetwork } from './quantized-network.ts'
 import { buildStep, type StepConfig, type StepProgram, stepInputs } from './step-graph.ts'
 import {
   assertSummary,
@@ -15,6 +17,7 @@ import {
   oneHotLabels,
   zooName,
 } from './testing/lenet5-step.node.ts'
+import { tinyNetwork } from './testing/tiny.ts'
 
 const engine = await createEngine({ device: 'cpu', threads: 2 })
 after(() => engine.close())
@@ -152,3 +155,63 @@ async function takesThreeSteps(
   }
   await started.held.release()
 }
+
+describe('the step graph', () => {
+  const model = tinyNetwork()
+  const stepOf = (method: string, optimiser: OptimiserConfig, frozen = false) => {
+    const { layers, state } = quantizeNetwork(model, createQuantizer(method), 'all')
+    const used = frozen ? freezeNetwork(layers, new Map([...model.parameters, ...state])).layers : layers
+    return buildStep(model.graph, used, {
+      loss: 'cross-entropy',
+      optimiser,
+      weightDecay: noDecay,
+      batchSize: 6,
+    })
+  }
+  const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
+  const changedBy = ({ program }: StepProgram) => new Set(program.state.keys())
+
+  it('updates every parameter, statistic and moment, and nothing else', () => {
+    for (const [optimiser, moments] of [
+      [sgd, ['momentum']],
+      [adam, ['first', 'second']],
+      [{ ...sgd, momentum: 0 }, []],
+    ] as const) {
+      const step = stepOf('float', optimiser)
+      const names = [...model.parameters.keys()]
+      const learned = names.filter(name => !name.includes('running'))
+      const kept = learned.flatMap(name => moments.map(moment => `${name}@${moment}`))
+      assert.deepEqual([...step.moments.keys()].sort(), kept.sort())
+      assert.deepEqual([...changedBy(step)].sort(), [...names, ...kept].sort())
+    }
+  })
+
+  it('learns latent weights and magnitudes, and lets bounds follow', () => {
+    const changed = changedBy(stepOf('ec2t', adam))
+    for (const name of ['', '@magnitudes', '@bounds', '@first', '@magnitudes@second']) {
+      assert.ok(changed.has(`conv2.weight${name}`), name)
+    }
+    assert.ok(!changed.has('conv2.weight@bounds@first'))
+  })
+
+  it('leaves a frozen weight alone and its magnitudes learning', () => {
+    const step = stepOf('ec2t', adam, true)
+    const changed = changedBy(step)
+    assert.ok(!changed.has('conv2.weight') && !step.moments.has('conv2.weight@first'))
+    assert.ok(changed.has('conv2.weight@magnitudes'))
+    assert.ok(changed.has('bn2.weight') && changed.has('fc.bias'))
+  })
+
+  it('takes a mask for each dropout, of the batch', () => {
+    const { dropoutMasks, program } = stepOf('float', sgd)
+    assert.deepEqual(dropoutMasks, [{ input: 'step/dropout/dropout', shape: [6, 200], ratio: 0.2 }])
+    assert.ok(program.graph.inputs.some(input => input.name === 'step/dropout/dropout'))
+    assert.ok(program.graph.nodes.every(node => node.op !== 'Dropout'))
+  })
+
+  it('asks for the corrections of Adam only where they are used', () => {
+    const inputs = (step: StepProgram) => step.program.graph.inputs.map(input => input.name)
+    assert.ok(inputs(stepOf('float', adam)).includes(stepInputs.firstCorrection))
+    assert.ok(!inputs(stepOf('float', sgd)).includes(stepInputs.firstCorrection))
+  })
+})
