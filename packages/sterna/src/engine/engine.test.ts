@@ -227,6 +227,17 @@ describe('a closed engine', () => {
   })
 })
 
+describe('a process that exits while steps are running', () => {
+  it('exits with its own code', () => {
+    const program = fileURLToPath(new URL('./testing/print-training.node.js', import.meta.url))
+    for (let i = 0; i < 3; i++) {
+      const child = spawnSync(process.execPath, [program, 'leave'], { encoding: 'utf8', timeout: 30_000 })
+      assert.equal(child.stderr, '')
+      assert.equal(child.status, 3)
+    }
+  })
+})
+
 describe('training on the CPU', () => {
   it('lowers the loss', async () => {
     const { losses } = await train(engine, 30)

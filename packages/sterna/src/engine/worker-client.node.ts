@@ -1,6 +1,7 @@
 /** The main thread's side of the worker: numbered requests, and one failure for all when the worker dies. */
 import { Worker } from 'node:worker_threads'
 import { SternaError } from '../core/index.ts'
+import { RunGate, unwatchGate, watchGate } from './run-gate.node.ts'
 import type { WorkerCall, WorkerCalls, WorkerRequest, WorkerResponse } from './worker-protocol.ts'
 
 interface Pending {
@@ -11,12 +12,17 @@ interface Pending {
 
 export class WorkerClient {
   readonly #worker: Worker
+  readonly #gate = new RunGate()
   readonly #pending = new Map<number, Pending>()
   #next = 0
   #ended: string | undefined
 
   constructor() {
-    this.#worker = new Worker(new URL('./worker.node.js', import.meta.url), { name: 'sterna-engine' })
+    this.#worker = new Worker(new URL('./worker.node.js', import.meta.url), {
+      name: 'sterna-engine',
+      workerData: this.#gate.memory,
+    })
+    watchGate(this.#gate)
     this.#worker.unref()
     this.#worker.on('message', (response: WorkerResponse) => this.#settle(response))
     this.#worker.on('error', error => this.#end(error.message))
@@ -43,8 +49,20 @@ export class WorkerClient {
     })
   }
 
+  /** What waits is rejected at once; what runs is waited for. */
   async close(): Promise<void> {
-    this.#end('the engine has been closed')
+    if (this.#ended !== undefined) return
+    this.#gate.shut()
+    const waiting = [...this.#pending]
+    const idle = this.call('close', {}, 'engine')
+    this.#ended = 'the engine has been closed'
+    for (const [id, { where, reject }] of waiting) {
+      this.#pending.delete(id)
+      reject(failure(where, this.#ended))
+    }
+    // Rejected if the worker has ended by itself, which is as good.
+    await idle.catch(() => undefined)
+    unwatchGate(this.#gate)
     await this.#worker.terminate()
   }
 
@@ -59,6 +77,7 @@ export class WorkerClient {
 
   #end(reason: string): void {
     this.#ended ??= reason
+    unwatchGate(this.#gate)
     for (const pending of this.#pending.values()) pending.reject(failure(pending.where, reason))
     this.#pending.clear()
     this.#worker.unref()

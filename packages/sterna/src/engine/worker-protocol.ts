@@ -35,6 +35,7 @@ export interface WorkerCalls {
     result: { readonly outputs: Record<string, Tensor>; readonly inputs: readonly Tensor[] }
   }
   release: { request: { readonly executable: number }; result: null }
+  close: { request: Readonly<Record<string, never>>; result: null }
 }
 
 export type WorkerCall = keyof WorkerCalls

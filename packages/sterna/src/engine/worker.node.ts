@@ -1,12 +1,14 @@
 /** The engine's worker thread: answers one request after the other, in the order they arrive. */
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { CpuState } from './cpu-state.node.ts'
 import { GpuState, GpuTransfer } from './gpu-state.node.ts'
 import { LoadedProgram, sessionOptions } from './loaded-program.node.ts'
 import type { StateFactory } from './program-state.node.ts'
+import { RunGate } from './run-gate.node.ts'
 import type { WorkerCalls, WorkerRequest, WorkerResponse } from './worker-protocol.ts'
 
 const port = parentPort!
+const gate = new RunGate(workerData as SharedArrayBuffer)
 const programs = new Map<number, LoadedProgram>()
 let options = sessionOptions('cpu', 1)
 let createState: StateFactory = program => new CpuState(program)
@@ -17,7 +19,7 @@ type Answer = { readonly result: WorkerCalls[keyof WorkerCalls]['result']; reado
 port.on('message', (message: WorkerRequest) => {
   last = last.then(async () => {
     try {
-      const { result, transfer } = await answer(message)
+      const { result, transfer } = await guarded(message)
       port.postMessage({ id: message.id, result } satisfies WorkerResponse, transfer)
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error)
@@ -26,7 +28,17 @@ port.on('message', (message: WorkerRequest) => {
   })
 })
 
-async function answer(message: WorkerRequest): Promise<Answer> {
+async function guarded(message: WorkerRequest): Promise<Answer> {
+  if (message.call === 'close') return { result: null }
+  if (!gate.enter()) throw new Error('the engine has been closed')
+  try {
+    return await answer(message)
+  } finally {
+    gate.leave()
+  }
+}
+
+async function answer(message: Exclude<WorkerRequest, { call: 'close' }>): Promise<Answer> {
   switch (message.call) {
     case 'open': {
       const { device, threads } = message.request
