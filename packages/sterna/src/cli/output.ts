@@ -1,7 +1,8 @@
 /** Where a command's words go: results to stdout, everything that only accompanies them to stderr. */
-import { styleText } from 'node:util'
+/** SGR codes that begin and end a style (ECMA-48, section 8.3.117). */
+const styles = { bold: [1, 22], dim: [2, 22], red: [31, 39], yellow: [33, 39] } as const
 
-export type Style = 'bold' | 'dim' | 'red' | 'yellow'
+type Style = keyof typeof styles
 
 export interface OutputOptions {
   /** One JSON object on stdout instead of text. */
@@ -95,7 +96,9 @@ export class Output {
 
   #paint(style: Style, text: string, stream: TextStream): string {
     const wanted = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
-    return wanted ? styleText(style, text) : text
+    if (!wanted) return text
+    const [begin, end] = styles[style]
+    return `\x1b[${begin}m${text}\x1b[${end}m`
   }
 
   /** Takes the redrawn line away; nothing else is said after it. */

@@ -41,6 +41,7 @@ export function createProgram(): Command {
     .version(versions.sterna, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show what a command does')
     .helpCommand(false)
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       '\nEach command has its own --help with an example. Start here:\n  sterna quickstart',

@@ -18,6 +18,7 @@ import {
   formatCount,
   formatDuration,
   reportPacked,
+  textPairs,
 } from '../../report/index.ts'
 import { loadRun, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
 import { type Evaluation, evaluate, type Predictor, type TrainConfig } from '../../train/index.ts'
@@ -68,6 +69,10 @@ async function quickstart(output: Output, options: QuickstartOptions): Promise<v
   output.note(
     `data    ${dataset.name}: ${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,
   )
+  const epochs = plan
+    .map(({ method, config }) => `${method} ${config.epochs + config.frozenEpochs}`)
+    .join(', ')
+  output.note(`epochs  ${epochs}; one to three minutes on two cores in the quick setting`)
   await trainAll(output, options, dataset, plan)
   const rows: ComparisonRow[] = []
   for (const { method } of plan) {
@@ -91,7 +96,7 @@ async function quickstart(output: Output, options: QuickstartOptions): Promise<v
       ...fullCommands(spec).map(line => `  ${line}`),
       '',
       `wrote to ${options.out}/ in ${formatDuration(elapsedMs)}, the run of each beside its file:`,
-      ...rows.map(row => `  ${row.file}  ${formatBytes(row.bytes)}`),
+      textPairs(rows.map(row => [`  ${row.file}`, formatBytes(row.bytes)])),
       `look inside: sterna inspect ${rows.at(-1)!.file}`,
     ].join('\n'),
   )
