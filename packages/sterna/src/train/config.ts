@@ -1,7 +1,7 @@
 /** Everything that decides a training's result, as plain JSON; it is written into the run directory. */
 import { SternaError } from '../core/index.ts'
 import type { Augmentation, Normalization } from '../data/index.ts'
-import type { LayerRule } from '../ternary/index.ts'
+import { createQuantizer, type LayerRule } from '../ternary/index.ts'
 import { type LossName, lossNames } from './loss.ts'
 import { checkSchedule, type Schedule } from './schedule.ts'
 
@@ -35,6 +35,8 @@ export interface TrainConfig {
   readonly layers?: LayerRule
   readonly loss: LossName
   readonly optimiser: OptimiserConfig
+  /** Groups with an optimiser of their own instead. */
+  readonly groupOptimisers?: Readonly<Partial<Record<ParameterGroup, OptimiserConfig>>>
   readonly learningRate: PerGroup
   /** L2 coefficient added to the gradient. */
   readonly weightDecay: PerGroup
@@ -63,6 +65,10 @@ export function checkConfig(config: TrainConfig): void {
   whole('batchSize', 2, 65_536)
   whole('validation', 0, 10_000_000)
   whole('seed', 0, Number.MAX_SAFE_INTEGER)
+  if (createQuantizer(config.method, config.methodOptions)?.freeze === undefined) {
+    const wanted = `0, because method "${config.method}" has no assignment to freeze`
+    expect(config.frozenEpochs === 0, 'frozenEpochs', wanted, config.frozenEpochs)
+  }
   expect(config.epochs + config.frozenEpochs > 0, 'epochs', 'at least one epoch', 0)
   expect(lossNames.includes(config.loss), 'loss', lossNames.join(', '), config.loss)
   const { select } = config
@@ -82,19 +88,38 @@ export function checkConfig(config: TrainConfig): void {
       expect(Number.isFinite(value) && value >= 0, `${name}.${group}`, 'a number ≥ 0', value)
     }
   }
-  checkOptimiser(config.optimiser)
+  checkOptimiser(config.optimiser, 'optimiser')
+  checkGroupOptimisers(config.groupOptimisers ?? {})
   checkSchedule(config.schedule)
 }
 
-function checkOptimiser(optimiser: OptimiserConfig): void {
+/** The optimiser that steps a group. */
+export function optimiserOf(
+  config: Pick<TrainConfig, 'optimiser' | 'groupOptimisers'>,
+  group: ParameterGroup,
+): OptimiserConfig {
+  return config.groupOptimisers?.[group] ?? config.optimiser
+}
+
+function checkGroupOptimisers(groups: NonNullable<TrainConfig['groupOptimisers']>): void {
+  expect(isObject(groups), 'groupOptimisers', 'an object', groups)
+  for (const [group, optimiser] of Object.entries(groups)) {
+    const known = parameterGroups.some(name => name === group)
+    expect(known, 'groupOptimisers', `groups out of ${parameterGroups.join(', ')}`, group)
+    expect(isObject(optimiser), `groupOptimisers.${group}`, 'an object', optimiser)
+    checkOptimiser(optimiser, `groupOptimisers.${group}`)
+  }
+}
+
+function checkOptimiser(optimiser: OptimiserConfig, where: string): void {
   const below1 = (name: string, value: number) =>
-    expect(value >= 0 && value < 1, `optimiser.${name}`, 'a number in [0, 1)', value)
+    expect(value >= 0 && value < 1, `${where}.${name}`, 'a number in [0, 1)', value)
   switch (optimiser.kind) {
     case 'sgd':
       below1('momentum', optimiser.momentum)
       expect(
         optimiser.momentum > 0 || !optimiser.nesterov,
-        'optimiser.nesterov',
+        `${where}.nesterov`,
         'false without momentum',
         true,
       )
@@ -102,10 +127,10 @@ function checkOptimiser(optimiser: OptimiserConfig): void {
     case 'adam':
       below1('beta1', optimiser.beta1)
       below1('beta2', optimiser.beta2)
-      expect(optimiser.epsilon > 0, 'optimiser.epsilon', 'a number > 0', optimiser.epsilon)
+      expect(optimiser.epsilon > 0, `${where}.epsilon`, 'a number > 0', optimiser.epsilon)
       break
     default:
-      expect(false, 'optimiser.kind', 'sgd or adam', (optimiser satisfies never as OptimiserConfig).kind)
+      expect(false, `${where}.kind`, 'sgd or adam', (optimiser satisfies never as OptimiserConfig).kind)
   }
 }
 

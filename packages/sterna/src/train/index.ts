@@ -8,6 +8,7 @@ export {
 export {
   checkConfig,
   type OptimiserConfig,
+  optimiserOf,
   type ParameterGroup,
   type PerGroup,
   parameterGroups,
@@ -27,5 +28,5 @@ export { type LossName, lossNames } from './loss.ts'
 export { type ConfigOverrides, defaultConfig, type GroupNumbers } from './presets.ts'
 export { levels, materialize, type QuantizedLayers, quantizeNetwork } from './quantized-network.ts'
 export { parseSchedule, type Schedule, scheduleFactor } from './schedule.ts'
-export { buildStep, type StepProgram, stepInputs } from './step-graph.ts'
+export { buildStep, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
 export { type TrainedNetwork, type TrainOptions, type TrainResult, train } from './trainer.ts'

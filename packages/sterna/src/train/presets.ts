@@ -1,11 +1,17 @@
 /** Complete configurations from a network, a method and what the user changed. */
 import { augmentations, type Normalization, normalizationPresets } from '../data/index.ts'
 import { zooEntry } from '../models/index.ts'
-import { createQuantizer } from '../ternary/index.ts'
-import type { OptimiserConfig, PerGroup, TrainConfig } from './config.ts'
+import { createQuantizer, type GroupAdvice, type OptimiserAdvice } from '../ternary/index.ts'
+import { type OptimiserConfig, type PerGroup, parameterGroups, type TrainConfig } from './config.ts'
 
 const sgd: OptimiserConfig = { kind: 'sgd', momentum: 0.9, nesterov: false }
 const adam: OptimiserConfig = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+
+const advised: Readonly<Record<NonNullable<GroupAdvice['optimiser']>, OptimiserConfig>> = {
+  sgd,
+  'plain-sgd': { kind: 'sgd', momentum: 0, nesterov: false },
+  adam,
+}
 
 /** What `--learning-rate` and `--weight-decay` set: one number for all groups, or one for each. */
 export type GroupNumbers = number | Partial<PerGroup>
@@ -34,12 +40,11 @@ export function defaultConfig(
   const optimiser = rest.optimiser ?? (advice?.optimiser === 'adam' ? adam : sgd)
   const epochs = rest.epochs ?? (advice === undefined ? 30 : 20)
   const baseRate = optimiser.kind === 'adam' ? 1e-4 : 0.01
-  const groups = ['latent', 'state', 'rest'] as const
-  const perGroup = (of: 'learningRate' | 'weightDecay', fallback: number): PerGroup =>
-    Object.fromEntries(groups.map(group => [group, advice?.[group]?.[of] ?? fallback])) as Record<
-      (typeof groups)[number],
-      number
-    >
+  const groupOptimisers = rest.groupOptimisers ?? (rest.optimiser === undefined ? ownOptimisers(advice) : {})
+  const perGroup = (of: 'learningRate' | 'weightDecay', fallback: number) =>
+    Object.fromEntries(
+      parameterGroups.map(group => [group, advice?.[group]?.[of] ?? fallback]),
+    ) as unknown as PerGroup
   return {
     model,
     data: data.spec,
@@ -64,10 +69,21 @@ export function defaultConfig(
     ...rest,
     methodOptions: quantizer?.options ?? {},
     optimiser,
+    ...(Object.keys(groupOptimisers).length > 0 && { groupOptimisers }),
     epochs,
     learningRate: merge(perGroup('learningRate', baseRate), learningRate),
     weightDecay: merge(perGroup('weightDecay', 1e-4), weightDecay),
   }
+}
+
+/** The optimisers of groups that the method's authors step in another way than the others. */
+function ownOptimisers(advice: OptimiserAdvice | undefined): NonNullable<TrainConfig['groupOptimisers']> {
+  return Object.fromEntries(
+    parameterGroups.flatMap(group => {
+      const name = advice?.[group]?.optimiser
+      return name === undefined ? [] : [[group, advised[name]]]
+    }),
+  )
 }
 
 function merge(base: PerGroup, change: GroupNumbers | undefined): PerGroup {

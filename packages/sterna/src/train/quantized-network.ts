@@ -126,6 +126,20 @@ export function freezeNetwork(
   return { layers: frozenLayers, tensors: frozenTensors }
 }
 
+/** State tensors, by key, that quantizers find anew after an epoch. */
+export function refreshNetwork(
+  layers: QuantizedLayers,
+  tensors: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  const refreshed = new Map<string, Tensor>()
+  for (const [name, layer] of layers) {
+    const latent = expectF32(tensors.get(name), name)
+    const found = layer.quantizer.refresh?.(latent, layerState(name, layer, tensors), layer.context) ?? {}
+    for (const [short, value] of Object.entries(found)) refreshed.set(stateKey(name, short), value)
+  }
+  return refreshed
+}
+
 function describeState(
   state: QuantizerState<Tensor<'f32'>>,
 ): Pick<QuantizedLayer, 'stateNames' | 'stateShapes'> {

@@ -55,7 +55,10 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Starts a run in a directory that holds none yet. `model` is the network to start from. */
+/**
+ * Starts a run in a directory that holds none yet; `model` is the network to start from. A run that cannot start
+ * writes nothing.
+ */
 export async function trainRun(
   options: RunOptions & { readonly config: TrainConfig; readonly model: Model; readonly from?: string },
 ): Promise<RunSummary | 'stopped'> {
@@ -67,21 +70,21 @@ export async function trainRun(
       hint: `continue it with --resume ${directory}, or choose another directory`,
     })
   }
-  createFolder(join(directory, 'checkpoints'))
   const run: RunConfig = {
     formatVersion: RUN_FORMAT_VERSION,
     classes: dataset.classes.length,
     ...(from !== undefined && { from }),
     config,
   }
-  // The starting network is kept, so that a run interrupted before its first checkpoint starts from the same.
-  if (from !== undefined)
-    writeFileAtomic(
-      join(directory, files.parent),
-      writeTrained({ model, ternary: new Map(), latent: new Map() }),
-    )
-  writeFileAtomic(join(directory, files.config), `${JSON.stringify(run, null, 2)}\n`)
-  return execute(options, run, model, undefined)
+  return execute(options, run, model, {
+    prepare: () => {
+      createFolder(join(directory, 'checkpoints'))
+      // The starting network is kept, so that a run stopped before its first checkpoint starts from the same.
+      const start = { model, ternary: new Map(), latent: new Map() }
+      if (from !== undefined) writeFileAtomic(join(directory, files.parent), writeTrained(start))
+      writeFileAtomic(join(directory, files.config), `${JSON.stringify(run, null, 2)}\n`)
+    },
+  })
 }
 
 /** Continues a run where its last checkpoint stands; the result is that of an unbroken run, bit for bit. */
@@ -90,8 +93,8 @@ export async function resumeRun(options: RunOptions): Promise<RunSummary | 'stop
   const run = readRunConfig(directory)
   dropHalfLine(join(directory, files.events))
   const path = join(directory, files.checkpoint)
-  const checkpoint = existsSync(path) ? readCheckpoint(readFileBytes(path), path) : undefined
-  return execute(options, run, startingModel(directory, run), checkpoint)
+  const resume = existsSync(path) ? readCheckpoint(readFileBytes(path), path) : undefined
+  return execute(options, run, startingModel(directory, run), { resume })
 }
 
 /** Reads and checks `config.json`. */
@@ -165,7 +168,7 @@ async function execute(
   options: RunOptions,
   run: RunConfig,
   model: Model,
-  resume: Checkpoint | undefined,
+  { prepare, resume }: { readonly prepare?: () => void; readonly resume?: Checkpoint | undefined },
 ): Promise<RunSummary | 'stopped'> {
   const { directory, onEvent } = options
   const result = await train({
@@ -174,6 +177,8 @@ async function execute(
     model,
     ...(resume && { resume }),
     onEvent: event => {
+      // By the first event every option has been checked.
+      if (event.kind === 'start') prepare?.()
       if (event.kind !== 'progress') appendEvent(join(directory, files.events), event)
       onEvent?.(event)
     },

@@ -160,6 +160,14 @@ describe('a run directory', () => {
     assert.match((await failure(() => start(copy, config))).message, /last\.safetensors/)
   })
 
+  it('is not made for a run that cannot start', async () => {
+    for (const overrides of [{ batchSize: 201 }, { validation: 240 }, { frozenEpochs: 3 }]) {
+      const none = newDirectory()
+      await failure(() => start(none, classic('twn', overrides)))
+      assert.equal(existsSync(none), false)
+    }
+  })
+
   it('of another format version is refused with both versions', async () => {
     const copy = newDirectory()
     cpSync(directory, copy, { recursive: true })

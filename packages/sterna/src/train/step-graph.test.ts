@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { scalar, type Tensor } from '../core/index.ts'
+import type { Tensor } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
 import type { Executable } from '../engine/index.ts'
 import { generate } from '../graph/testing/pytorch.node.ts'
 import { lenet5 } from '../models/index.ts'
 import { createQuantizer } from '../ternary/index.ts'
-import { type OptimiserConfig, type ParameterGroup, parameterGroups } from './config.ts'
+import type { OptimiserConfig, ParameterGroup } from './config.ts'
 import { freezeNetwork, quantizeNetwork } from './quantized-network.ts'
-import { buildStep, type StepConfig, type StepProgram, stepInputs } from './step-graph.ts'
+import { buildStep, type StepConfig, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
 import {
   assertSummary,
   fixture,
@@ -44,11 +44,7 @@ async function runStep(
   const inputs: Record<string, Tensor> = {
     [stepInputs.images]: generate(fixture.inputs[index]!),
     [stepInputs.oneHot]: oneHotLabels(fixture.labels[index]!),
-  }
-  for (const group of parameterGroups) inputs[stepInputs.learningRate(group)] = scalar(rate)
-  if (optimiser.kind === 'adam') {
-    inputs[stepInputs.firstCorrection] = scalar(1 / (1 - optimiser.beta1 ** (index + 1)))
-    inputs[stepInputs.secondCorrection] = scalar(1 / Math.sqrt(1 - optimiser.beta2 ** (index + 1)))
+    ...stepScalars({ optimiser, learningRate: { latent: rate, state: rate, rest: rate } }, index, 1),
   }
   const outputs = await held.run(inputs)
   return {

@@ -1,7 +1,8 @@
 /** A whole training step as one graph: forward, loss, derivative, update, running statistics, metrics. */
-import { f32, SternaError, type Tensor } from '../core/index.ts'
+import { f32, SternaError, scalar, type Tensor } from '../core/index.ts'
 import type { Program } from '../engine/index.ts'
 import {
+  appendNode,
   type Graph,
   GraphBuilder,
   type GraphNode,
@@ -9,9 +10,10 @@ import {
   replay,
   type Value,
   withBatchSize,
+  withoutUnused,
 } from '../graph/index.ts'
 import type { Quantized } from '../ternary/index.ts'
-import { type ParameterGroup, parameterGroups, type TrainConfig } from './config.ts'
+import { optimiserOf, type ParameterGroup, parameterGroups, type TrainConfig } from './config.ts'
 import { buildLoss } from './loss.ts'
 import { buildUpdate, momentsOf, type StepScalars } from './optimiser.ts'
 import { type QuantizedLayer, type QuantizedLayers, stateKey } from './quantized-network.ts'
@@ -35,11 +37,31 @@ export const stepInputs = {
   images: 'step/images',
   oneHot: 'step/oneHot',
   learningRate: (group: ParameterGroup) => `step/learningRate/${group}`,
-  firstCorrection: 'step/firstCorrection',
-  secondCorrection: 'step/secondCorrection',
+  firstCorrection: (group: ParameterGroup) => `step/firstCorrection/${group}`,
+  secondCorrection: (group: ParameterGroup) => `step/secondCorrection/${group}`,
 } as const
 
-export type StepConfig = Pick<TrainConfig, 'loss' | 'optimiser' | 'weightDecay' | 'batchSize'>
+export type StepConfig = Pick<
+  TrainConfig,
+  'loss' | 'optimiser' | 'groupOptimisers' | 'weightDecay' | 'batchSize'
+>
+
+/** The inputs that the host computes anew for step `index`, counted from 0; `factor` is the schedule's. */
+export function stepScalars(
+  config: Pick<TrainConfig, 'optimiser' | 'groupOptimisers' | 'learningRate'>,
+  index: number,
+  factor: number,
+): Record<string, Tensor> {
+  const inputs: Record<string, Tensor> = {}
+  for (const group of parameterGroups) {
+    inputs[stepInputs.learningRate(group)] = scalar(config.learningRate[group] * factor)
+    const optimiser = optimiserOf(config, group)
+    if (optimiser.kind !== 'adam') continue
+    inputs[stepInputs.firstCorrection(group)] = scalar(1 / (1 - optimiser.beta1 ** (index + 1)))
+    inputs[stepInputs.secondCorrection(group)] = scalar(1 / Math.sqrt(1 - optimiser.beta2 ** (index + 1)))
+  }
+  return inputs
+}
 
 /**
  * Builds the step for a single-input, single-output classifier graph. Parameters keep their names; optimiser
@@ -58,54 +80,53 @@ interface QuantizedEdge {
   readonly quantized: Quantized
 }
 
+/** What a pass over the batch steps. */
+type Stepped =
+  /** The state of the quantizers that update it first, and nothing else. */
+  'early-state' | 'rest'
+
+/** A pass in words of the graph: node names of all but the last one begin with the prefix. */
+interface Pass {
+  readonly prefix: string
+  readonly steps: Stepped
+}
+
 class StepBuilder {
   readonly #b: GraphBuilder
   readonly #graph: Graph
   readonly #layers: QuantizedLayers
   readonly #config: StepConfig
-  readonly #values = new Map<string, Value>()
+  readonly #scalars: Readonly<Record<ParameterGroup, StepScalars>>
+  /** Parameters, quantizer state and constants as they are when the next pass begins, by name. */
+  readonly #current = new Map<string, Value>()
   readonly #next = new Map<string, Value>()
   readonly #moments = new Map<string, Tensor>()
   readonly #masks: DropoutMask[] = []
   readonly #statistics = new Set<string>()
-  readonly #quantized = new Map<string, QuantizedEdge>()
 
   constructor(inference: Graph, layers: QuantizedLayers, config: StepConfig) {
     this.#graph = withBatchSize(inference, config.batchSize)
     this.#b = new GraphBuilder(`${inference.name} training step`)
     this.#layers = layers
     this.#config = config
+    this.#scalars = this.#scalarInputs()
   }
 
   build(): StepProgram {
     const b = this.#b
     const { input, output } = singleEdges(this.#graph)
-    const images = b.input(stepInputs.images, input.shape)
+    this.#current.set(input.name, b.input(stepInputs.images, input.shape))
     const oneHot = b.input(stepInputs.oneHot, output.shape)
-    this.#values.set(input.name, images)
-    const scalars = this.#scalars()
-
+    for (const [name, constant] of this.#graph.constants) this.#current.set(name, b.constant(constant, name))
     for (const parameter of this.#graph.parameters) this.#declare(parameter)
-    replay(b, this.#graph, { values: this.#values, replace: (node, inputs) => this.#train(node, inputs) })
 
-    const logits = this.#values.get(output.name)!
-    const loss = buildLoss(b, this.#config.loss, logits, oneHot)
-    const trained = this.#graph.parameters.filter(parameter => !this.#statistics.has(parameter.name))
-    const found = gradients(
-      b,
-      loss,
-      trained.map(parameter => this.#values.get(parameter.name)!),
-    )
-    trained.forEach((parameter, index) => {
-      const edge = this.#quantized.get(parameter.name)
-      if (edge === undefined) this.#updatePlain(parameter.name, found[index]!, scalars)
-      else this.#updateQuantized(parameter.name, edge, found[index]!, scalars)
-    })
-
+    const hasEarlyState = [...this.#layers.values()].some(stepsStateFirst)
+    if (hasEarlyState) this.#pass({ prefix: 'first/', steps: 'early-state' }, output.name, oneHot)
+    const { loss, logits } = this.#pass({ prefix: '', steps: 'rest' }, output.name, oneHot)
     const correct = countCorrect(b, logits, oneHot)
     return {
       program: {
-        graph: b.build([loss, correct, ...this.#next.values()]),
+        graph: withoutUnused(b.build([loss, correct, ...this.#next.values()])),
         state: new Map([...this.#next].map(([name, value]) => [name, value.name])),
       },
       dropoutMasks: this.#masks,
@@ -114,133 +135,175 @@ class StepBuilder {
     }
   }
 
-  #scalars(): Readonly<Record<ParameterGroup, StepScalars>> {
+  #scalarInputs(): Readonly<Record<ParameterGroup, StepScalars>> {
     const b = this.#b
-    const isAdam = this.#config.optimiser.kind === 'adam'
     const one = b.constant(1)
-    const firstCorrection = isAdam ? b.input(stepInputs.firstCorrection, []) : one
-    const secondCorrection = isAdam ? b.input(stepInputs.secondCorrection, []) : one
-    const entry = (group: ParameterGroup): StepScalars => ({
-      learningRate: b.input(stepInputs.learningRate(group), []),
-      firstCorrection,
-      secondCorrection,
-    })
+    const entry = (group: ParameterGroup): StepScalars => {
+      const isAdam = optimiserOf(this.#config, group).kind === 'adam'
+      return {
+        learningRate: b.input(stepInputs.learningRate(group), []),
+        firstCorrection: isAdam ? b.input(stepInputs.firstCorrection(group), []) : one,
+        secondCorrection: isAdam ? b.input(stepInputs.secondCorrection(group), []) : one,
+      }
+    }
     return Object.fromEntries(parameterGroups.map(group => [group, entry(group)])) as Record<
       ParameterGroup,
       StepScalars
     >
   }
 
-  #declare(parameter: Value): void {
-    const b = this.#b
-    const value = b.parameter(parameter.name, parameter.shape)
-    const layer = this.#layers.get(parameter.name)
-    if (layer === undefined) {
-      this.#values.set(parameter.name, value)
-      return
-    }
-    const initial = layer.stateShapes
-    const state = Object.fromEntries(
-      layer.stateNames.map((short, index) => [
-        short,
-        b.parameter(stateKey(parameter.name, short), initial[index]!),
-      ]),
-    )
-    const quantized = b.scope(`quantize/${parameter.name}`, () =>
-      layer.quantizer.forward(b, value, state, layer.context),
-    )
-    this.#quantized.set(parameter.name, { layer, latent: value, state, quantized })
-    this.#values.set(parameter.name, quantized.weight)
+  #declare({ name, shape }: Value): void {
+    this.#current.set(name, this.#b.parameter(name, shape))
+    const layer = this.#layers.get(name)
+    layer?.stateNames.forEach((short, index) => {
+      const key = stateKey(name, short)
+      this.#current.set(key, this.#b.parameter(key, layer.stateShapes[index]!))
+    })
   }
 
-  /** Operators that behave differently in training. */
-  #train(node: GraphNode, inputs: readonly Value[]): readonly Value[] | undefined {
+  /** Forward, loss, derivative and update on the current values, which it moves on. */
+  #pass(pass: Pass, outputName: string, oneHot: Value): { readonly loss: Value; readonly logits: Value } {
     const b = this.#b
-    if (node.op === 'BatchNormalization') return this.#normalize(node, inputs)
-    if (node.op === 'Dropout' && node.attributes.ratio > 0) {
-      const mask = b.input(`step/dropout/${node.name}`, inputs[0]!.shape)
-      this.#masks.push({ input: mask.name, shape: mask.shape, ratio: node.attributes.ratio })
-      return [b.mul(inputs[0]!, mask)]
+    const values = new Map(this.#current)
+    const edges = new Map<string, QuantizedEdge>()
+    for (const [name, layer] of this.#layers) {
+      const edge = this.#quantize(pass, name, layer)
+      edges.set(name, edge)
+      values.set(name, edge.quantized.weight)
     }
-    return undefined
+    const firstNode = b.nodes.length
+    replay(b, this.#graph, { values, replace: (node, inputs) => this.#train(pass, node, inputs) })
+
+    const logits = values.get(outputName)!
+    const loss = buildLoss(b, this.#config.loss, logits, oneHot)
+    const isStepped = (name: string) =>
+      pass.steps === 'rest' ? !this.#statistics.has(name) : this.#isEarly(name)
+    const trained = this.#graph.parameters.map(({ name }) => name).filter(isStepped)
+    const targets = trained.map(name => values.get(name)!)
+    const found = gradients(b, loss, targets, firstNode)
+    trained.forEach((name, index) => {
+      const edge = edges.get(name)
+      if (edge === undefined) this.#updatePlain(name, found[index]!)
+      else this.#updateQuantized(pass, name, edge, found[index]!)
+    })
+    return { loss, logits }
+  }
+
+  #isEarly(name: string): boolean {
+    const layer = this.#layers.get(name)
+    return layer !== undefined && stepsStateFirst(layer)
+  }
+
+  #quantize({ prefix }: Pass, name: string, layer: QuantizedLayer): QuantizedEdge {
+    const b = this.#b
+    const latent = this.#current.get(name)!
+    const state = Object.fromEntries(
+      layer.stateNames.map(short => [short, this.#current.get(stateKey(name, short))!]),
+    )
+    const quantized = b.scope(`${prefix}quantize/${name}`, () =>
+      layer.quantizer.forward(b, latent, state, layer.context),
+    )
+    return { layer, latent, state, quantized }
+  }
+
+  /** Operators that behave differently in training, and names of their own for all passes but the last. */
+  #train({ prefix }: Pass, node: GraphNode, inputs: readonly Value[]): readonly Value[] | undefined {
+    const b = this.#b
+    if (node.op === 'BatchNormalization') return this.#normalize(prefix, node, inputs)
+    if (node.op === 'Dropout' && node.attributes.ratio > 0)
+      return [b.mul(inputs[0]!, this.#mask(node, inputs[0]!))]
+    return prefix === ''
+      ? undefined
+      : appendNode(b, { ...node, name: prefix + node.name, outputs: [] }, inputs)
+  }
+
+  /** One mask a batch, whatever the number of passes. */
+  #mask(node: GraphNode & { readonly op: 'Dropout' }, x: Value): Value {
+    const name = `step/dropout/${node.name}`
+    if (this.#b.has(name)) return this.#b.value(name)
+    this.#masks.push({ input: name, shape: x.shape, ratio: node.attributes.ratio })
+    return this.#b.input(name, x.shape)
   }
 
   /** Batch statistics forward; running ← momentum·running + (1 − momentum)·batch, with the unbiased variance. */
   #normalize(
+    prefix: string,
     node: GraphNode & { readonly op: 'BatchNormalization' },
     inputs: readonly Value[],
   ): readonly Value[] {
     const b = this.#b
     const [x, scale, bias] = inputs as readonly [Value, Value, Value]
     const { epsilon, momentum } = node.attributes
-    const [y, mean, variance] = b.append(
-      'BatchNormalizationTraining',
-      [x, scale, bias],
-      { epsilon },
-      node.name,
-    )
+    const name = prefix + node.name
+    const [y, mean, variance] = b.append('BatchNormalizationTraining', [x, scale, bias], { epsilon }, name)
     const count = x.shape.reduce((product, size, axis) => (axis === 1 ? product : product * size), 1)
     const unbiased = b.mul(variance!, count / Math.max(1, count - 1))
     const [, , , meanName, varianceName] = node.inputs
-    for (const [name, batch] of [
+    for (const [statistic, batch] of [
       [meanName!, mean!],
       [varianceName!, unbiased],
     ] as const) {
-      this.#statistics.add(name)
-      const running = this.#values.get(name)!
-      this.#next.set(name, b.add(b.mul(running, momentum), b.mul(batch, 1 - momentum)))
+      this.#statistics.add(statistic)
+      const running = this.#current.get(statistic)!
+      this.#set(statistic, b.add(b.mul(running, momentum), b.mul(batch, 1 - momentum)))
     }
     return [y!]
   }
 
-  #updatePlain(name: string, gradient: Value, scalars: Readonly<Record<ParameterGroup, StepScalars>>): void {
-    this.#next.set(name, this.#step(name, this.#values.get(name)!, gradient, 'rest', scalars))
+  #set(name: string, value: Value): void {
+    this.#current.set(name, value)
+    this.#next.set(name, value)
+  }
+
+  #updatePlain(name: string, gradient: Value): void {
+    this.#set(name, this.#step(name, this.#current.get(name)!, gradient, 'rest'))
   }
 
   #updateQuantized(
+    { prefix, steps }: Pass,
     name: string,
     { layer, latent, state, quantized }: QuantizedEdge,
     gradient: Value,
-    scalars: Readonly<Record<ParameterGroup, StepScalars>>,
   ): void {
     const b = this.#b
     const { quantizer, context } = layer
-    b.scope(`update/${name}`, () => {
+    const stepsState = steps === 'early-state' || !stepsStateFirst(layer)
+    b.scope(`${prefix}update/${name}`, () => {
       const found = quantizer.backward(b, gradient, latent, state, quantized, context)
       let nextLatent = latent
-      if (found.latent !== undefined) nextLatent = this.#step(name, latent, found.latent, 'latent', scalars)
+      if (found.latent !== undefined && steps === 'rest')
+        nextLatent = this.#step(name, latent, found.latent, 'latent')
       const nextState = { ...state }
-      for (const [short, stateGradient] of Object.entries(found.state)) {
-        nextState[short] = this.#step(stateKey(name, short), state[short]!, stateGradient, 'state', scalars)
+      for (const [short, stateGradient] of stepsState ? Object.entries(found.state) : []) {
+        nextState[short] = this.#step(stateKey(name, short), state[short]!, stateGradient, 'state')
       }
       const constrained = quantizer.constrain?.(b, nextLatent, nextState, context)
       nextLatent = constrained?.latent ?? nextLatent
-      if (nextLatent !== latent) this.#next.set(name, nextLatent)
+      if (nextLatent !== latent) this.#set(name, nextLatent)
       for (const short of layer.stateNames) {
         const value = constrained?.state?.[short] ?? nextState[short]!
-        if (value !== state[short]) this.#next.set(stateKey(name, short), value)
+        if (value !== state[short]) this.#set(stateKey(name, short), value)
       }
     })
   }
 
-  #step(
-    name: string,
-    parameter: Value,
-    gradient: Value,
-    group: ParameterGroup,
-    scalars: Readonly<Record<ParameterGroup, StepScalars>>,
-  ): Value {
+  #step(name: string, parameter: Value, gradient: Value, group: ParameterGroup): Value {
     const b = this.#b
-    const { optimiser, weightDecay } = this.#config
+    const optimiser = optimiserOf(this.#config, group)
     const keys = momentsOf(optimiser).map(moment => stateKey(name, moment))
     const moments = keys.map(key => {
       this.#moments.set(key, f32(parameter.shape))
       return b.parameter(key, parameter.shape)
     })
-    const update = buildUpdate(b, optimiser, parameter, gradient, moments, weightDecay[group], scalars[group])
+    const decay = this.#config.weightDecay[group]
+    const update = buildUpdate(b, optimiser, parameter, gradient, moments, decay, this.#scalars[group])
     for (const [index, key] of keys.entries()) this.#next.set(key, update.moments[index]!)
     return update.parameter
   }
+}
+
+function stepsStateFirst({ quantizer }: QuantizedLayer): boolean {
+  return quantizer.update === 'state-first'
 }
 
 /** The image input and the logits of a classifier graph. */

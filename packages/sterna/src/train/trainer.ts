@@ -5,7 +5,7 @@ import type { Engine, Executable } from '../engine/index.ts'
 import type { Model } from '../graph/index.ts'
 import { createQuantizer, type TernaryWeight } from '../ternary/index.ts'
 import type { Checkpoint, TrainProgress } from './checkpoint.ts'
-import { changedOptions, checkConfig, parameterGroups, type TrainConfig } from './config.ts'
+import { changedOptions, checkConfig, type TrainConfig } from './config.ts'
 import { createEnginePredictor, type EnginePredictor, evaluate } from './evaluate.ts'
 import type { EpochRecord, TrainEvent } from './events.ts'
 import { guardLoss, guardTensors } from './guard.ts'
@@ -14,10 +14,11 @@ import {
   materialize,
   type QuantizedLayers,
   quantizeNetwork,
+  refreshNetwork,
   stateKey,
 } from './quantized-network.ts'
 import { scheduleFactor } from './schedule.ts'
-import { buildStep, type StepProgram, stepInputs } from './step-graph.ts'
+import { buildStep, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
 
 export interface TrainOptions {
   readonly config: TrainConfig
@@ -85,12 +86,6 @@ class TrainingRun {
     this.#config = config
     this.#split = splitDataset(dataset, { validation: config.validation, seed: config.seed })
     const quantizer = createQuantizer(config.method, config.methodOptions)
-    if (config.frozenEpochs > 0 && quantizer?.freeze === undefined) {
-      throw new SternaError(
-        'train/config',
-        `frozenEpochs: method "${config.method}" has no assignment to freeze, expected 0, found ${config.frozenEpochs}`,
-      )
-    }
     const { layers, state } = quantizeNetwork(model, quantizer, config.layers)
     this.#layers = layers
     this.#tensors = new Map([...model.parameters, ...state])
@@ -271,14 +266,7 @@ class TrainingRun {
     const inputs: Record<string, Tensor> = {
       [stepInputs.images]: tensor('f32', [config.batchSize, ...this.#options.dataset.imageShape], batch.x),
       [stepInputs.oneHot]: oneHot(batch.labels, this.#options.dataset.classes.length),
-    }
-    for (const group of parameterGroups) {
-      inputs[stepInputs.learningRate(group)] = single(config.learningRate[group] * factor)
-    }
-    if (config.optimiser.kind === 'adam') {
-      const { beta1, beta2 } = config.optimiser
-      inputs[stepInputs.firstCorrection] = single(1 / (1 - beta1 ** (index + 1)))
-      inputs[stepInputs.secondCorrection] = single(1 / Math.sqrt(1 - beta2 ** (index + 1)))
+      ...stepScalars(config, index, factor),
     }
     for (const { input, shape, ratio } of step.dropoutMasks) {
       const random = new Random(config.seed).fork(
@@ -303,6 +291,9 @@ class TrainingRun {
   ): Promise<void> {
     const { position, sums, history, bestRecord } = this.#progress
     const state = await this.#guardedState()
+    const refreshed = refreshNetwork(this.#layers, state)
+    if (refreshed.size > 0) await this.#executable!.setState(refreshed)
+    for (const [name, value] of refreshed) state.set(name, value)
     const { model, ternary } = materialize(this.#options.model.graph, this.#layers, state)
     const lastStep = position.epoch * loader.batchesPerEpoch - 1
     const factor = scheduleFactor(this.#config.schedule, lastStep, loader.batchesPerEpoch, epochs)
@@ -420,10 +411,6 @@ function oneHot(labels: Int32Array, classes: number): Tensor {
     data[row * classes + label] = 1
   })
   return tensor('f32', [labels.length, classes], data)
-}
-
-function single(value: number): Tensor {
-  return tensor('f32', [], Float32Array.of(value))
 }
 
 function describePosition({ phase, position }: Pick<TrainProgress, 'phase' | 'position'>): string {
