@@ -2,7 +2,7 @@
 import { readFileBytes } from '../core/index.node.ts'
 import { closest, SternaError } from '../core/index.ts'
 import type { LayerRule } from '../ternary/index.ts'
-import { lossNames, type TrainConfig } from '../train/index.ts'
+import { lossNames, parameterGroups, type TrainConfig } from '../train/index.ts'
 
 export type ConfigFile = Partial<TrainConfig>
 
@@ -34,8 +34,15 @@ const either =
   value =>
     checks.some(check => check(value))
 
+const optimiser = either(
+  record({ kind: word(['sgd']), momentum: isNumber, nesterov: isFlag }),
+  record({ kind: word(['adam']), beta1: isNumber, beta2: isNumber, epsilon: isNumber }),
+)
+const optimiserText =
+  '{ "kind": "sgd", "momentum", "nesterov" } or { "kind": "adam", "beta1", "beta2", "epsilon" }'
 const perGroup = record({ latent: isNumber, state: isNumber, rest: isNumber })
 const warmUpEpochs = isNumber
+const isGroup = word(parameterGroups)
 
 /** What each field must look like, and how to say so. */
 const fields: Readonly<Record<keyof TrainConfig, readonly [check: Check, expected: string]>> = {
@@ -48,12 +55,11 @@ const fields: Readonly<Record<keyof TrainConfig, readonly [check: Check, expecte
   methodOptions: [isObject, 'an object'],
   layers: [word(layerRules), layerRules.join(', ')],
   loss: [word(lossNames), lossNames.join(', ')],
-  optimiser: [
-    either(
-      record({ kind: word(['sgd']), momentum: isNumber, nesterov: isFlag }),
-      record({ kind: word(['adam']), beta1: isNumber, beta2: isNumber, epsilon: isNumber }),
-    ),
-    '{ "kind": "sgd", "momentum", "nesterov" } or { "kind": "adam", "beta1", "beta2", "epsilon" }',
+  optimiser: [optimiser, optimiserText],
+  groupOptimisers: [
+    value =>
+      isObject(value) && Object.entries(value).every(([group, item]) => isGroup(group) && optimiser(item)),
+    `an object with ${parameterGroups.join(', ')} or some of them, each ${optimiserText}`,
   ],
   learningRate: [perGroup, '{ "latent": number, "state": number, "rest": number }'],
   weightDecay: [perGroup, '{ "latent": number, "state": number, "rest": number }'],

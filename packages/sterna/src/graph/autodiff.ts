@@ -7,16 +7,22 @@ import type { OperatorName, Operators, Value } from './types.ts'
 /**
  * dL/dv for each of `targets`, in their order; a target the loss does not depend on gets zeros.
  * `loss` must be a scalar. Only work that leads to a target is added. Operators without a derivative
- * (IsPositive, sorting, minimum over an axis) pass nothing on: what they produce counts as constant.
+ * (IsPositive, sorting, minimum over an axis) pass nothing on: what they produce counts as constant, and so does
+ * what the nodes before `firstNode` (an index) produce, other than the targets.
  */
-export function gradients(b: GraphBuilder, loss: Value, targets: readonly Value[]): readonly Value[] {
+export function gradients(
+  b: GraphBuilder,
+  loss: Value,
+  targets: readonly Value[],
+  firstNode = 0,
+): readonly Value[] {
   if (sizeOf(loss.shape) !== 1) {
     throw new SternaError(
       'graph/shape',
       `gradients: the loss must be a scalar, "${loss.name}" is [${loss.shape}]`,
     )
   }
-  const nodes = [...b.nodes]
+  const nodes = b.nodes.slice(firstNode)
   const dependent = new Set(targets.map(target => target.name))
   for (const node of nodes) {
     if (operatorEntry(node.op).derive !== undefined && node.inputs.some(input => dependent.has(input))) {

@@ -33,7 +33,7 @@ function copyConstant(b: GraphBuilder, name: string, constant: Tensor): Value {
   return b.constant(constant, b.has(name) ? undefined : name)
 }
 
-/** Appends one node under its own name and with its own output names. */
+/** Appends one node under its own name and with its own output names; new ones where it names none. */
 export function appendNode(b: GraphBuilder, node: GraphNode, inputs: readonly Value[]): readonly Value[] {
   return b.append(
     node.op as OperatorName,
@@ -57,4 +57,17 @@ export function withBatchSize(graph: Graph, batchSize: number): Graph {
   }
   replay(b, graph, { values })
   return b.build(graph.outputs.map(output => values.get(output)!))
+}
+
+/** The same graph without nodes and constants that lead to no output; inputs and parameters stay. */
+export function withoutUnused(graph: Graph): Graph {
+  const used = new Set(graph.outputs)
+  const nodes: GraphNode[] = []
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some(output => used.has(output))) continue
+    for (const input of node.inputs) used.add(input)
+    nodes.push(node)
+  }
+  const constants = new Map([...graph.constants].filter(([name]) => used.has(name)))
+  return { ...graph, nodes: nodes.reverse(), constants }
 }

@@ -1,5 +1,5 @@
 /** One training step, ready to be run again and again on the same random batch. */
-import { f32, Random, scalar, sizeOf, type Tensor } from '../../core/index.ts'
+import { f32, Random, sizeOf, type Tensor } from '../../core/index.ts'
 import type { Engine } from '../../engine/index.ts'
 import { zooEntry } from '../../models/index.ts'
 import { createQuantizer } from '../../ternary/index.ts'
@@ -7,9 +7,9 @@ import {
   buildStep,
   defaultConfig,
   type OptimiserConfig,
-  parameterGroups,
   quantizeNetwork,
   stepInputs,
+  stepScalars,
 } from '../../train/index.ts'
 
 const CLASSES = 10
@@ -44,12 +44,8 @@ export async function prepareStep(
         index % CLASSES === Math.floor(index / CLASSES) % CLASSES ? 1 : 0,
       ),
     ),
-    ...(optimiser.kind === 'adam' && {
-      [stepInputs.firstCorrection]: scalar(1),
-      [stepInputs.secondCorrection]: scalar(1),
-    }),
+    // A rate so small that thousands of steps on one batch stay near where they began.
+    ...stepScalars({ ...config, learningRate: { latent: 1e-7, state: 1e-7, rest: 1e-7 } }, 1e6, 1),
   }
-  // A rate so small that thousands of steps on one batch stay near where they began.
-  for (const group of parameterGroups) inputs[stepInputs.learningRate(group)] = scalar(1e-7)
   return () => executable.run(inputs)
 }
