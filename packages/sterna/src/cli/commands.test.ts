@@ -5,6 +5,7 @@ import { before, test } from 'node:test'
 import { f32, tensor } from '../core/index.ts'
 import { createGlyphs } from '../data/index.ts'
 import { readNpy, writeNpy, writePng } from '../formats/index.ts'
+import { methods } from '../ternary/index.ts'
 import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
@@ -157,10 +158,8 @@ test('data list knows the sets and where they are', async () => {
 
 test('bench prints ratios of the methods and of the engines', async () => {
   const train = await json('bench train --model lenet5-classic --batch-size 4 --pairs 1')
-  const names = train.results.map(
-    (row: { name: string; optimiser: string }) => `${row.name} ${row.optimiser}`,
-  )
-  assert.deepEqual(names, ['float sgd', 'bpwn sgd', 'twn sgd', 'float adam', 'ec2t adam'])
+  const names: string[] = train.results.map((row: { name: string }) => row.name)
+  for (const { name } of methods) assert.ok(names.includes(name), name)
   for (const { ratio, medianMs } of train.results) assert.ok(ratio.median > 0 && medianMs > 0)
   const infer = await json('bench infer --network lenet5-classic --pairs 2')
   assert.ok(infer.difference < 1e-4, String(infer.difference))
