@@ -1,17 +1,10 @@
 /** `--config FILE.json`: the fields of a run's `config.json`, all of them or some. */
 import { readFileBytes } from '../core/index.node.ts'
 import { closest, SternaError } from '../core/index.ts'
-import type { LayerRule } from '../ternary/index.ts'
+import { layerRules } from '../ternary/index.ts'
 import { lossNames, parameterGroups, type TrainConfig } from '../train/index.ts'
 
 export type ConfigFile = Partial<TrainConfig>
-
-export const layerRules = [
-  'all',
-  'float-first',
-  'float-last',
-  'float-first-last',
-] as const satisfies readonly LayerRule[]
 
 type Check = (value: unknown) => boolean
 
@@ -53,7 +46,7 @@ const fields: Readonly<Record<keyof TrainConfig, readonly [check: Check, expecte
   normalization: [record({ mean: isNumbers, std: isNumbers }), '{ "mean": [numbers], "std": [numbers] }'],
   method: [isText, 'the name of a method'],
   methodOptions: [isObject, 'an object'],
-  layers: [word(layerRules), layerRules.join(', ')],
+  layers: [either(word(layerRules), Array.isArray), `${layerRules.join(', ')} or a list of rows`],
   loss: [word(lossNames), lossNames.join(', ')],
   optimiser: [optimiser, optimiserText],
   groupOptimisers: [

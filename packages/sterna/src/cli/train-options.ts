@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { SternaError } from '../core/index.ts'
 import { type AugmentationName, augmentationNamed, augmentations, type Dataset } from '../data/index.ts'
 import { zoo } from '../models/index.ts'
-import { type LayerRule, methods, readMethodOption } from '../ternary/index.ts'
+import { type LayerRule, layerRules, methods, readMethodOption } from '../ternary/index.ts'
 import {
   type ConfigOverrides,
   defaultConfig,
@@ -15,7 +15,7 @@ import {
   parseSchedule,
   type TrainConfig,
 } from '../train/index.ts'
-import { type ConfigFile, layerRules, readConfigFile } from './config-file.ts'
+import { type ConfigFile, readConfigFile } from './config-file.ts'
 import type { FloatSource } from './load-model.ts'
 import {
   addNormalizationOptions,

@@ -1,4 +1,5 @@
-export { type LayerOverrides, selectLayers, weightNames } from './layers.ts'
+export { assignQuantizers, checkLayers, type LayerRow, type Layers, layerRules } from './layer-table.ts'
+export { selectLayers, weightNames } from './layers.ts'
 export { measureLayers, measureTernary, type TernaryMeasure } from './measure.ts'
 export { createQuantizer, findMethod, type Method, methods, readMethodOption } from './methods.ts'
 export {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { SternaError } from '../core/index.ts'
 import { type Graph, GraphBuilder } from '../graph/index.ts'
-import { selectLayers, weightNames } from './layers.ts'
+import { matchesGlob, selectLayers, weightNames } from './layers.ts'
 
 const fullyConnected = { alpha: 1, beta: 1, transA: false, transB: true }
 
@@ -32,37 +31,16 @@ describe('layer selection', () => {
     assert.deepEqual(selectLayers(graph, 'float-first-last'), ['block.fc', 'block.shared'])
   })
 
-  it('changes single layers by name or glob, the last match holding', () => {
-    assert.deepEqual(selectLayers(graph, 'float-first-last', { 'head.*': 'quantize', 'block.f?': 'float' }), [
-      'block.shared',
-      'head.weight',
-    ])
-    assert.deepEqual(selectLayers(graph, 'all', { '*': 'float', 'block.fc': 'quantize' }), ['block.fc'])
-  })
-
-  it('names the nearest weights where a pattern matches nothing', () => {
-    assert.throws(
-      () => selectLayers(graph, 'all', { 'block.fx': 'float' }),
-      (error: unknown) => error instanceof SternaError && error.hint?.includes('block.fc') === true,
-    )
-  })
-
   it('refuses a rule that leaves nothing to quantize', () => {
     const b = new GraphBuilder('one layer')
     const x = b.input('x', [1, 4])
     const one = b.build([b.op('Gemm', [x, b.parameter('w', [4, 4]), b.constant(0)], fullyConnected)])
     assert.throws(() => selectLayers(one, 'float-first'), /leaves none of the 1 weights/)
-    assert.throws(() => selectLayers(graph, 'all', { '*': 'float' }), /leaves none of the 4 weights/)
   })
 
   it('matches hostile globs in no time', () => {
-    const pattern = `${'*a'.repeat(40)}b`
-    const b = new GraphBuilder('long name')
-    const name = 'a'.repeat(4000)
-    const x = b.input('x', [1, 1])
-    const long = b.build([b.op('Gemm', [x, b.parameter(name, [1, 1]), b.constant(0)], fullyConnected)])
     const start = performance.now()
-    assert.throws(() => selectLayers(long, 'all', { [pattern]: 'float' }))
+    assert.equal(matchesGlob('a'.repeat(4000), `${'*a'.repeat(40)}b`), false)
     assert.ok(performance.now() - start < 1000)
   })
 })

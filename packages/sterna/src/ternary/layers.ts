@@ -1,46 +1,36 @@
 /** Which weights of a network are quantized. */
-import { closest, SternaError } from '../core/index.ts'
+import { SternaError } from '../core/index.ts'
 import type { Graph } from '../graph/index.ts'
 import type { LayerRule } from './types.ts'
 
-/** By weight name or glob (`*` any text, `?` one character); of several that match a name the last one holds. */
-export type LayerOverrides = Readonly<Record<string, 'float' | 'quantize'>>
-
-/** Parameters that are the weight (second input) of a Conv, Gemm or MatMul, in graph order, each once. */
-export function weightNames(graph: Graph): readonly string[] {
-  const parameters = new Set(graph.parameters.map(parameter => parameter.name))
-  const found = new Set<string>()
-  for (const node of graph.nodes) {
-    if (node.op !== 'Conv' && node.op !== 'Gemm' && node.op !== 'MatMul') continue
-    const weight = node.inputs[1]
-    if (weight !== undefined && parameters.has(weight)) found.add(weight)
-  }
-  return [...found]
+/** A weight and the operator that first uses it. */
+export interface WeightedLayer {
+  readonly name: string
+  readonly kind: 'Conv' | 'Gemm' | 'MatMul'
 }
 
-/** The weights to quantize, in graph order: those of the rule, changed by the overrides. */
-export function selectLayers(
-  graph: Graph,
-  rule: LayerRule,
-  overrides: LayerOverrides = {},
-): readonly string[] {
+/** Parameters that are the weight (second input) of a Conv, Gemm or MatMul, in graph order, each once. */
+export function weightedLayers(graph: Graph): readonly WeightedLayer[] {
+  const parameters = new Set(graph.parameters.map(parameter => parameter.name))
+  const found = new Map<string, WeightedLayer>()
+  for (const { op: kind, inputs } of graph.nodes) {
+    if (kind !== 'Conv' && kind !== 'Gemm' && kind !== 'MatMul') continue
+    const name = inputs[1]
+    if (name !== undefined && parameters.has(name) && !found.has(name)) found.set(name, { name, kind })
+  }
+  return [...found.values()]
+}
+
+export function weightNames(graph: Graph): readonly string[] {
+  return weightedLayers(graph).map(({ name }) => name)
+}
+
+/** The weights that a rule leaves to quantize, in graph order. */
+export function selectLayers(graph: Graph, rule: LayerRule): readonly string[] {
   const names = weightNames(graph)
   const chosen = new Set(names)
   if (rule === 'float-first' || rule === 'float-first-last') chosen.delete(names.at(0) ?? '')
   if (rule === 'float-last' || rule === 'float-first-last') chosen.delete(names.at(-1) ?? '')
-  for (const [pattern, choice] of Object.entries(overrides)) {
-    const matching = names.filter(name => matchesGlob(name, pattern))
-    if (matching.length === 0) {
-      throw new SternaError('train/config', `layers: no weight of "${graph.name}" matches "${pattern}"`, {
-        hint: `nearest: ${closest(pattern, names).join(', ')}`,
-        detail: { pattern, weights: names },
-      })
-    }
-    for (const name of matching) {
-      if (choice === 'quantize') chosen.add(name)
-      else chosen.delete(name)
-    }
-  }
   if (chosen.size === 0) {
     throw new SternaError(
       'train/config',
@@ -52,7 +42,7 @@ export function selectLayers(
 }
 
 /** Whole-name match in time proportional to name × pattern. */
-function matchesGlob(name: string, pattern: string): boolean {
+export function matchesGlob(name: string, pattern: string): boolean {
   let at = 0
   let star = -1
   let resume = 0

@@ -106,7 +106,8 @@ describe('assign and the graph agree on every level, and stay finite', () => {
 })
 
 describe('what constrain computes is what init computes', () => {
-  for (const [method, options] of configurations) {
+  // A threshold that is tracked moves where several weights are equal to it.
+  for (const [method, options] of configurations.filter(([, { threshold }]) => threshold !== 'sparsity')) {
     it(`${method} ${JSON.stringify(options)}`, async () => {
       // Without the floor, which only constrain applies.
       const quantizer = createQuantizer(

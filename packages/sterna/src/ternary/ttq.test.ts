@@ -82,15 +82,22 @@ describe('ttq of constant sparsity', () => {
     assert.deepEqual([...assignment], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
   })
 
-  it('leaves the threshold within an epoch and finds it again after one', async () => {
-    const quantizer = createQuantizer('ttq', options)!
-    const loaded = await loadFor(engine, quantizer, layer)
-    const state = quantizer.init(latent, layer)
-    const moved = f32(
-      shape,
-      goldenWeights.map(w => 2 * w),
-    )
-    assert.deepEqual((await loaded.run(moved, state)).state.threshold, state.threshold)
-    close(quantizer.refresh!(moved, state, layer).threshold!.data, [2 * state.threshold!.data[0]!])
+  it('follows the share while the weights move', async () => {
+    const shape = [8, 50]
+    const wide = layerOf(shape)
+    const quantizer = createQuantizer('ttq', { ...options, sparsity: 0.6 })!
+    const loaded = await loadFor(engine, quantizer, wide)
+    const weights = (scale: number) =>
+      f32(
+        shape,
+        Float32Array.from({ length: 400 }, (_, i) => scale * Math.sin(i * 1.3) * (i % 11)),
+      )
+    let state = quantizer.init(weights(1), wide)
+    const zeros = (scale: number) =>
+      quantizer.assign(weights(scale), state, wide).assignment.filter(sign => sign === 0).length / 400
+    assert.ok(Math.abs(zeros(1) - 0.6) <= 0.005)
+    assert.ok(Math.abs(zeros(2) - 0.6) > 0.2)
+    for (let step = 0; step < 60; step++) state = (await loaded.run(weights(2), state)).state
+    assert.ok(Math.abs(zeros(2) - 0.6) <= 0.01, `${zeros(2)}`)
   })
 })

@@ -1,7 +1,8 @@
 /** TTQ: trained ternary quantization (Zhu, Han, Mao, Dally; arXiv 1612.01064). */
 import { f32, type Tensor } from '../core/index.ts'
+import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
-import { asMatrix, largestFloat32, outside, smallestThreshold } from './passes.ts'
+import { asMatrix, largestFloat32, meanOf, outside, smallestThreshold } from './passes.ts'
 import {
   assignBetween,
   levelSizes,
@@ -17,8 +18,7 @@ export const ttqOptions = [
     type: 'choice',
     choices: ['maximum', 'sparsity'],
     default: 'maximum',
-    effect:
-      'thresholdFactor × the largest |w|, followed in every step, or the threshold that zeroes the share `sparsity`, found again after every epoch',
+    effect: 'thresholdFactor × the largest |w|, or the threshold that zeroes the share `sparsity`',
   },
   {
     name: 'thresholdFactor',
@@ -61,11 +61,16 @@ export type TtqOptions = OptionValues<typeof ttqOptions>
 const smallestMagnitude = 1e-6
 
 /**
- * The state: `magnitudes` [2] = w_p and w_n, learned, and `threshold` [], Δ: the fraction of the largest |w| is
- * found again after every update (`constrain`), the threshold of constant sparsity after every epoch (`refresh`).
+ * How fast the threshold of constant sparsity follows: it is multiplied by 1 + this × (the share asked for − the share
+ * found). As the share changes by about as much as the logarithm of Δ, it is back within some ten steps.
+ */
+const tracking = 0.2
+
+/**
+ * The state: `magnitudes` [2] = w_p and w_n, learned, and `threshold` [], Δ, which follows the latent weight after
+ * every update (`constrain`).
  */
 export function createTtq(options: TtqOptions): Quantizer {
-  const followsMaximum = options.threshold === 'maximum'
   return {
     method: 'ttq',
     options: { ...options },
@@ -97,23 +102,35 @@ export function createTtq(options: TtqOptions): Quantizer {
         state: { magnitudes: magnitudeGradient(b, gradient, sizes, quantized, magnitudes!, publishedSign) },
       }
     },
-    constrain(b, latent, { magnitudes }) {
-      const state = { magnitudes: b.max(magnitudes!, smallestMagnitude) }
-      if (!followsMaximum) return { state }
+    constrain(b, latent, { magnitudes, threshold }) {
       const w = asMatrix(b, latent)
-      const largest = b.max(b.reduceMax(b.reduceMax(w, [1])), b.neg(b.reduceMin(b.reduceMin(w, [1]))))
+      const next =
+        options.threshold === 'maximum'
+          ? b.mul(largestOf(b, w), options.thresholdFactor)
+          : trackedThreshold(b, w, threshold!, options.sparsity)
       return {
-        state: { ...state, threshold: b.max(b.mul(largest, options.thresholdFactor), smallestThreshold) },
+        state: {
+          magnitudes: b.max(magnitudes!, smallestMagnitude),
+          threshold: b.min(b.max(next, smallestThreshold), largestFloat32),
+        },
       }
     },
-    ...(!followsMaximum && {
-      refresh: ({ data }: Tensor<'f32'>) => ({ threshold: f32([], [thresholdOf(data, options)]) }),
-    }),
     assign(latent, { magnitudes, threshold }) {
       const [bound] = threshold!.data
       return assignBetween(latent, magnitudes!, -bound!, bound!)
     },
   }
+}
+
+function largestOf(b: GraphBuilder, w: Value): Value {
+  return b.max(b.reduceMax(b.reduceMax(w, [1])), b.neg(b.reduceMin(b.reduceMin(w, [1]))))
+}
+
+/** Sorting in every step would be exact and several times dearer than the step itself; counting is not. */
+function trackedThreshold(b: GraphBuilder, w: Value, threshold: Value, sparsity: number): Value {
+  const keptShare = meanOf(b, b.isPositive(b.sub(b.abs(w), threshold)), 'layer')
+  const correction = b.add(b.mul(keptShare, tracking), 1 - tracking * (1 - sparsity))
+  return b.mul(threshold, b.reshape(correction, []))
 }
 
 function thresholdOf(data: Float32Array, { threshold, thresholdFactor, sparsity }: TtqOptions): number {

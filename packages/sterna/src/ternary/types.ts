@@ -89,15 +89,6 @@ export interface Quantizer {
     state: QuantizerState<Value>,
     layer: LayerContext,
   ): { readonly latent?: Value; readonly state?: QuantizerState<Value> }
-  /**
-   * After every epoch, in plain arithmetic: 'fixed' state that is too costly to find anew in every step.
-   * Returns only what it changes.
-   */
-  refresh?(
-    latent: Tensor<'f32'>,
-    state: QuantizerState<Tensor<'f32'>>,
-    layer: LayerContext,
-  ): QuantizerState<Tensor<'f32'>>
   /** The final levels, in plain arithmetic: the assignment is exactly the one `forward` computes with. */
   assign(latent: Tensor<'f32'>, state: QuantizerState<Tensor<'f32'>>, layer: LayerContext): TernaryWeight
   /** A quantizer whose assignment no longer moves, with the latent tensor and state to continue from. */

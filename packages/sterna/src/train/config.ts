@@ -1,7 +1,7 @@
 /** Everything that decides a training's result, as plain JSON; it is written into the run directory. */
 import { SternaError } from '../core/index.ts'
 import type { Augmentation, Normalization } from '../data/index.ts'
-import { createQuantizer, type LayerRule } from '../ternary/index.ts'
+import { checkLayers, createQuantizer, type LayerRow, type Layers } from '../ternary/index.ts'
 import { type LossName, lossNames } from './loss.ts'
 import { checkSchedule, type Schedule } from './schedule.ts'
 
@@ -31,8 +31,8 @@ export interface TrainConfig {
   /** 'float' or a ternarization method. */
   readonly method: string
   readonly methodOptions: Readonly<Record<string, unknown>>
-  /** Which layers stay float; default: what the method's authors do. */
-  readonly layers?: LayerRule
+  /** Which layers stay float or have another method; default: what the method's authors do. */
+  readonly layers?: Layers
   readonly loss: LossName
   readonly optimiser: OptimiserConfig
   /** Groups with an optimiser of their own instead. */
@@ -65,10 +65,7 @@ export function checkConfig(config: TrainConfig): void {
   whole('batchSize', 2, 65_536)
   whole('validation', 0, 10_000_000)
   whole('seed', 0, Number.MAX_SAFE_INTEGER)
-  if (createQuantizer(config.method, config.methodOptions)?.freeze === undefined) {
-    const wanted = `0, because method "${config.method}" has no assignment to freeze`
-    expect(config.frozenEpochs === 0, 'frozenEpochs', wanted, config.frozenEpochs)
-  }
+  checkMethods(config)
   expect(config.epochs + config.frozenEpochs > 0, 'epochs', 'at least one epoch', 0)
   expect(lossNames.includes(config.loss), 'loss', lossNames.join(', '), config.loss)
   const { select } = config
@@ -91,6 +88,18 @@ export function checkConfig(config: TrainConfig): void {
   checkOptimiser(config.optimiser, 'optimiser')
   checkGroupOptimisers(config.groupOptimisers ?? {})
   checkSchedule(config.schedule)
+}
+
+function checkMethods({ method, methodOptions, layers, frozenEpochs }: TrainConfig): void {
+  const quantizer = createQuantizer(method, methodOptions)
+  if (layers !== undefined) checkLayers(layers, method, methodOptions)
+  const rows = Array.isArray(layers) ? (layers as readonly LayerRow[]) : []
+  const canFreeze =
+    quantizer?.freeze !== undefined ||
+    rows.some(row => row.method !== undefined && createQuantizer(row.method)?.freeze !== undefined)
+  if (canFreeze) return
+  const wanted = `0, because method "${method}" has no assignment to freeze`
+  expect(frozenEpochs === 0, 'frozenEpochs', wanted, frozenEpochs)
 }
 
 /** The optimiser that steps a group. */

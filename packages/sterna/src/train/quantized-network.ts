@@ -2,11 +2,11 @@
 import { expectF32, type Shape, sizeOf, type Tensor } from '../core/index.ts'
 import type { Graph, Model } from '../graph/index.ts'
 import {
+  assignQuantizers,
   type LayerContext,
-  type LayerRule,
+  type Layers,
   type Quantizer,
   type QuantizerState,
-  selectLayers,
   type TernaryWeight,
 } from '../ternary/index.ts'
 
@@ -27,25 +27,24 @@ export function stateKey(parameter: string, state: string): string {
   return `${parameter}@${state}`
 }
 
-/** Chooses layers by the rule (default: the method's own) and gives each its fresh state. */
+/** Chooses layers and their quantizers (default: the method's own rule) and gives each its fresh state. */
 export function quantizeNetwork(
   model: Model,
   quantizer: Quantizer | undefined,
-  rule: LayerRule | undefined,
+  chosen: Layers | undefined,
 ): { readonly layers: QuantizedLayers; readonly state: Map<string, Tensor> } {
   const layers = new Map<string, QuantizedLayer>()
   const state = new Map<string, Tensor>()
-  if (quantizer === undefined) return { layers, state }
-  const names = selectLayers(model.graph, rule ?? quantizer.defaultLayers)
-  const shapes = names.map(name => model.graph.values.get(name)!.shape)
-  const largestSize = Math.max(...shapes.map(sizeOf))
-  names.forEach((name, index) => {
-    const shape = shapes[index]!
+  const quantizers = assignQuantizers(model.graph, quantizer, chosen)
+  const shapeOf = (name: string) => model.graph.values.get(name)!.shape
+  const largestSize = Math.max(0, ...[...quantizers.keys()].map(name => sizeOf(shapeOf(name))))
+  for (const [name, own] of quantizers) {
+    const shape = shapeOf(name)
     const context = { name, shape, size: sizeOf(shape), largestSize }
-    const initial = quantizer.init(expectF32(model.parameters.get(name), name), context)
-    layers.set(name, { quantizer, context, ...describeState(initial) })
+    const initial = own.init(expectF32(model.parameters.get(name), name), context)
+    layers.set(name, { quantizer: own, context, ...describeState(initial) })
     for (const [short, value] of Object.entries(initial)) state.set(stateKey(name, short), value)
-  })
+  }
   return { layers, state }
 }
 
@@ -124,20 +123,6 @@ export function freezeNetwork(
     })
   }
   return { layers: frozenLayers, tensors: frozenTensors }
-}
-
-/** State tensors, by key, that quantizers find anew after an epoch. */
-export function refreshNetwork(
-  layers: QuantizedLayers,
-  tensors: ReadonlyMap<string, Tensor>,
-): ReadonlyMap<string, Tensor> {
-  const refreshed = new Map<string, Tensor>()
-  for (const [name, layer] of layers) {
-    const latent = expectF32(tensors.get(name), name)
-    const found = layer.quantizer.refresh?.(latent, layerState(name, layer, tensors), layer.context) ?? {}
-    for (const [short, value] of Object.entries(found)) refreshed.set(stateKey(name, short), value)
-  }
-  return refreshed
 }
 
 function describeState(

@@ -14,7 +14,6 @@ import {
   materialize,
   type QuantizedLayers,
   quantizeNetwork,
-  refreshNetwork,
   stateKey,
 } from './quantized-network.ts'
 import { scheduleFactor } from './schedule.ts'
@@ -291,9 +290,6 @@ class TrainingRun {
   ): Promise<void> {
     const { position, sums, history, bestRecord } = this.#progress
     const state = await this.#guardedState()
-    const refreshed = refreshNetwork(this.#layers, state)
-    if (refreshed.size > 0) await this.#executable!.setState(refreshed)
-    for (const [name, value] of refreshed) state.set(name, value)
     const { model, ternary } = materialize(this.#options.model.graph, this.#layers, state)
     const lastStep = position.epoch * loader.batchesPerEpoch - 1
     const factor = scheduleFactor(this.#config.schedule, lastStep, loader.batchesPerEpoch, epochs)
