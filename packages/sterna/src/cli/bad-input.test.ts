@@ -82,6 +82,7 @@ const cases: readonly (readonly [line: string, status: 1 | 2, says: RegExp])[] =
   [`eval run --data ${TINY_DATA} --engine runtime`, 2, /runs \.sterna files only/],
   [`eval run --data ${TINY_DATA} --model lenet5`, 2, /says itself which network it is/],
   [`eval good.sterna --data ${TINY_DATA} --split validation`, 2, /only a run says which images it held out/],
+  [`eval good.sterna --data ${TINY_DATA} --threads 2`, 2, /--threads: sterna-runtime runs on one thread/],
   // Data
   ['eval run --data glyps', 2, /data set "glyps" is unknown\nhint: nearest: glyphs/],
   [

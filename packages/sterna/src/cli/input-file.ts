@@ -9,6 +9,8 @@ export interface InputImages {
   /** [count, C, H, W], as the network takes them. */
   readonly data: Float32Array
   readonly count: number
+  /** Whether they were pixels, which were normalised. */
+  readonly arePixels: boolean
 }
 
 /** ITU-R BT.601 luma, as PNG readers and Pillow's "L" mode weigh colours. */
@@ -34,6 +36,7 @@ export function readInput(
           normalization,
         ),
         count: 1,
+        arePixels: true,
       }
     case '.npy':
       return arrayInput(
@@ -106,11 +109,11 @@ function arrayInput(
   }
   switch (dtype) {
     case 'u8':
-      return { data: normalize(array.data as Uint8Array, imageShape, normalization), count }
+      return { data: normalize(array.data as Uint8Array, imageShape, normalization), count, arePixels: true }
     case 'f32':
-      return { data: array.data as Float32Array, count }
+      return { data: array.data as Float32Array, count, arePixels: false }
     case 'f64':
-      return { data: Float32Array.from(array.data as Float64Array), count }
+      return { data: Float32Array.from(array.data as Float64Array), count, arePixels: false }
     default:
       throw new SternaError('usage/input', `${file}: expected f32, f64 or u8 numbers, found ${dtype}`)
   }

@@ -170,7 +170,7 @@ function countClasses(entry: ZooEntry, tensors: ReadonlyMap<string, Tensor>): nu
 }
 
 /** The normalisation that the published weights of a zoo network expect. */
-export function presetOf({ name, normalization }: ZooEntry): KnownNormalization {
+function presetOf({ name, normalization }: ZooEntry): KnownNormalization {
   const preset = Object.entries(normalizationPresets).find(([key]) => key === normalization)
   if (preset === undefined) throw new SternaError('internal', `${name}: no preset is called ${normalization}`)
   return { ...preset[1], from: `preset "${normalization}" of ${name}` }

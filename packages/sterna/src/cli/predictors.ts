@@ -33,7 +33,10 @@ export interface PredictorOptions {
 export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
   const engine = options.engine ?? (source.kind === 'sterna' ? 'runtime' : 'ort')
   if (engine !== 'ort') {
-    if (source.kind === 'sterna') return openRuntime(source.packed, engine)
+    if (source.kind === 'sterna') {
+      expectNoEngineChoice(options)
+      return openRuntime(source.packed, engine)
+    }
     throw new SternaError(
       'usage/option',
       `--engine ${engine}: runs .sterna files only, ${source.path} is none`,
@@ -43,6 +46,15 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
     )
   }
   return openOnnxRuntime(source, options)
+}
+
+function expectNoEngineChoice({ device, threads }: PredictorOptions): void {
+  if (device === undefined && threads === undefined) return
+  throw new SternaError(
+    'usage/option',
+    `--${device === undefined ? 'threads' : 'device'}: sterna-runtime runs on one thread of the CPU`,
+    { hint: 'these options belong to ONNX Runtime; add --engine ort to evaluate the file with it' },
+  )
 }
 
 async function openRuntime(

@@ -1,12 +1,13 @@
 /** `sterna eval`. */
 import type { Command } from 'commander'
-import { SternaError, sameShape } from '../../core/index.ts'
+import { SternaError } from '../../core/index.ts'
 import { openDataset } from '../../data/index.node.ts'
 import { type Dataset, type ImageView, type Split, splitDataset, viewAll } from '../../data/index.ts'
 import { formatCount, formatDuration, formatPercent, textPairs } from '../../report/index.ts'
 import { evaluate } from '../../train/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
+import { expectImages } from '../expect-images.ts'
 import { loadModelSource, type ModelSource } from '../load-model.ts'
 import {
   addNormalizationOptions,
@@ -123,12 +124,4 @@ function chooseSplit(dataset: Dataset, split: Split, source: ModelSource): Image
 function limitView(view: ImageView, limit = view.count): ImageView {
   const count = Math.min(limit, view.count)
   return { source: view.source, indices: view.indices.subarray(0, count), count }
-}
-
-export function expectImages(expected: readonly number[], dataset: Dataset, model: string): void {
-  if (sameShape(expected, dataset.imageShape)) return
-  throw new SternaError(
-    'usage/input',
-    `${model} takes images of [${expected}], ${dataset.name} has [${dataset.imageShape}]`,
-  )
 }

@@ -2,34 +2,29 @@
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
-import { describeModel } from 'sterna-runtime'
-import { readFileBytes, writeFileAtomic } from '../../core/index.node.ts'
 import { SternaError } from '../../core/index.ts'
 import { dataCatalogue, openDataset } from '../../data/index.node.ts'
 import type { Dataset } from '../../data/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
 import type { Engine } from '../../engine/index.ts'
 import { zooEntry } from '../../models/index.ts'
-import { packModel } from '../../pack/index.ts'
 import {
   type ComparisonRow,
   comparisonTable,
   formatBytes,
   formatCount,
   formatDuration,
-  reportPacked,
   textPairs,
 } from '../../report/index.ts'
 import { loadRun, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
-import { type Evaluation, evaluate, type Predictor, type TrainConfig } from '../../train/index.ts'
+import type { TrainConfig } from '../../train/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { interruptible } from '../interruption.ts'
-import { loadModelSource, type ModelSource } from '../load-model.ts'
+import { packAndMeasure } from '../measure-packed.ts'
 import { wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
-import { packedMetadata } from '../packed-metadata.ts'
-import { describeEngine, openPredictor } from '../predictors.ts'
+import { describeEngine } from '../predictors.ts'
 import { fullCommands, planQuickstart } from '../quickstart-plan.ts'
 import { showTraining } from '../train-progress.ts'
 
@@ -175,76 +170,3 @@ const stopped = () =>
   new SternaError('train/interrupted', 'stopped; what is trained so far is kept', {
     hint: 'run the same command again to go on',
   })
-
-/** Packs a run and evaluates the file that was written. */
-async function packAndMeasure(
-  output: Output,
-  name: string,
-  directory: string,
-  dataset: Dataset,
-): Promise<ComparisonRow> {
-  const run = loadModelSource(directory)
-  if (run.kind === 'sterna') throw new SternaError('internal', `${directory} is a file`)
-  const metadata = { ...packedMetadata(run), classes: dataset.classes }
-  const { bytes, report } = packModel(run.model, run.ternary, { dense: 'f16', metadata })
-  const file = `${directory}.sterna`
-  writeFileAtomic(file, bytes)
-
-  const source = loadModelSource(file)
-  if (source.kind !== 'sterna') throw new SternaError('internal', `${file} is no .sterna file`)
-  const packed = await measureTest(output, `${name.padEnd(5)}  packed file`, source, dataset)
-  const unpacked = await measureTest(output, `${name.padEnd(5)}  unpacked network`, run, dataset)
-  const { totals } = reportPacked(source.packed, source.account, describeModel(source.packed))
-  const equal = packed.predictions.reduce(
-    (count, predicted, index) => count + (predicted === unpacked.predictions[index] ? 1 : 0),
-    0,
-  )
-  return {
-    name,
-    file,
-    engine: packed.engine,
-    accuracy: packed.accuracy,
-    zeros:
-      totals.ternaryWeights > 0 ? totals.ternaryZeros / totals.ternaryWeights : totals.zeros / totals.weights,
-    bitsPerWeight: report.bitsPerWeight,
-    bytes: readFileBytes(file).length,
-    ratio: report.ratio,
-    additions: totals.additions,
-    multiplications: totals.multiplications,
-    imageMs: packed.computeMs / packed.samples,
-    agreement: { equal, samples: packed.samples },
-  }
-}
-
-/** Accuracy over the test set and the time that the network itself took. */
-async function measureTest(
-  output: Output,
-  title: string,
-  source: ModelSource,
-  dataset: Dataset,
-): Promise<Evaluation & { readonly computeMs: number; readonly engine: string }> {
-  const predictor = await openPredictor(source, { batchSize: 250 })
-  let computeMs = 0
-  const predict: Predictor = async (images, count) => {
-    const startedMs = performance.now()
-    const logits = await predictor.predict(images, count)
-    computeMs += performance.now() - startedMs
-    return logits
-  }
-  try {
-    const { imageShape, test: images } = dataset
-    const evaluation = await evaluate(
-      predict,
-      { images, imageShape, normalization: source.normalization! },
-      {
-        loss: source.loss,
-        batchSize: 250,
-        onProgress: done =>
-          output.progress(`${title}  ${formatCount(done)} of ${formatCount(images.count)} test images`),
-      },
-    )
-    return { ...evaluation, computeMs, engine: predictor.engine }
-  } finally {
-    await predictor.close()
-  }
-}

@@ -11,6 +11,7 @@ import { loadModelSource } from '../load-model.ts'
 import {
   addNormalizationOptions,
   chooseNormalization,
+  describeNormalization,
   type NormalizationOptions,
 } from '../normalization-options.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
@@ -49,6 +50,7 @@ export function runCommand(): Command {
     try {
       const normalization = chooseNormalization(options, source.normalization)
       const input = readInput(options.input, predictor.imageShape, normalization)
+      if (input.arePixels) output.note(`normalised  ${describeNormalization(normalization)}`)
       const size = input.data.length / input.count
       const rows: Float32Array[] = []
       for (let image = 0; image < input.count; image++) {

@@ -14,13 +14,13 @@ import { describeValues, methods } from '../../ternary/index.ts'
 import { type RunSummary, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
+import { expectImages } from '../expect-images.ts'
 import { interruptible } from '../interruption.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
 import type { Output } from '../output.ts'
 import { describeEngine } from '../predictors.ts'
 import { addTrainOptions, buildConfig, readBase, type TrainFlags } from '../train-options.ts'
 import { showTraining } from '../train-progress.ts'
-import { expectImages } from './eval.ts'
 
 interface TrainCommandOptions extends TrainFlags, EngineChoice {
   readonly out?: string
