@@ -117,7 +117,7 @@ class StepBuilder {
     const { input, output } = singleEdges(this.#graph)
     this.#current.set(input.name, b.input(stepInputs.images, input.shape))
     const oneHot = b.input(stepInputs.oneHot, output.shape)
-    for (const [name, constant] of this.#graph.constants) this.#current.set(name, b.constant(constant, name))
+    for (const [name, constant] of this.#graph.constants) this.#current.set(name, b.constant(constant))
     for (const parameter of this.#graph.parameters) this.#declare(parameter)
 
     const hasEarlyState = [...this.#layers.values()].some(stepsStateFirst)
