@@ -13,5 +13,7 @@ export const fileLimits = {
   inputElements: 0x100_0000,
   /** Elements of one stored tensor; the codecs bound it further by the payload's length. */
   tensorElements: 0x1000_0000,
+  /** Elements of all range-coded tensors of a file together. */
+  codedElements: 0x1000_0000,
   attributeList: 16,
 } as const

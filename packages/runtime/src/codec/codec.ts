@@ -2,7 +2,7 @@
 import type { ByteReader } from '../byte-reader.ts'
 import type { PackedTensor } from '../tensors.ts'
 
-export type CodecName = 'f32' | 'f16' | 'i8' | 'mask-sign' | 'sign'
+export type CodecName = 'f32' | 'f16' | 'i8' | 'mask-sign' | 'sign' | 'small' | 'f16-coded' | 'i8-coded'
 
 export interface TensorShape {
   readonly dims: readonly number[]
@@ -16,6 +16,8 @@ export interface WeightCodec {
   /** The byte in the tensor table; never reused. */
   readonly id: number
   readonly name: CodecName
+  /** Range-coded: a byte may stand for many weights, so the file's limit on those applies. */
+  readonly coded?: true
   /** No payload of this shape is shorter: checked before anything is allocated. */
   minimumBytes(shape: TensorShape): number
   /** Reads exactly the payload; throws SternaError 'file/damaged' where it does not hold. */

@@ -1,17 +1,38 @@
 /** All weight codecs, by the id that stands in the tensor table. */
 import type { WeightCodec } from './codec.ts'
+import { codedF16Codec, codedI8Codec, smallCodec } from './coded.ts'
 import { f16Codec, f32Codec, i8Codec } from './dense.ts'
 import { maskSignCodec, signCodec } from './ternary.ts'
 
-const codecs: readonly WeightCodec[] = [f32Codec, f16Codec, i8Codec, maskSignCodec, signCodec]
+const codecs: readonly WeightCodec[] = [
+  f32Codec,
+  f16Codec,
+  i8Codec,
+  maskSignCodec,
+  signCodec,
+  smallCodec,
+  codedF16Codec,
+  codedI8Codec,
+]
 
 export function codecById(id: number): WeightCodec | undefined {
   return codecs.find(codec => codec.id === id)
 }
 
+export { memoryLimits } from './adaptive-bits.ts'
 export type { CodecName, TensorShape, WeightCodec } from './codec.ts'
+export {
+  codedF16Codec,
+  codedI8Codec,
+  shortestString,
+  smallCodec,
+  smallFlags,
+  weightsPerByte,
+} from './coded.ts'
+export { ByteModel, HalfModel } from './coded-values.ts'
 export { f16Codec, f32Codec, i8Codec } from './dense.ts'
 export { halfToFloat } from './half.ts'
+export { type BitCoder, split } from './range-decoder.ts'
 export {
   applyFactors,
   type MagnitudeLayout,
@@ -21,3 +42,4 @@ export {
   signCodec,
   turnSigns,
 } from './ternary.ts'
+export { codeAssignment, type Geometry, geometryOf, type TernaryModel } from './ternary-model.ts'

@@ -10,7 +10,7 @@ export const maskSignCodec: WeightCodec = {
   name: 'mask-sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
   decode(reader, shape) {
-    const magnitudes = readMagnitudes(reader, shape)
+    const magnitudes = readMagnitudes(reader, shape, readLayout(reader))
     const mask = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, mask, shape.elements)
     let nonZeros = 0
@@ -35,7 +35,7 @@ export const signCodec: WeightCodec = {
   name: 'sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
   decode(reader, shape) {
-    const magnitudes = readMagnitudes(reader, shape)
+    const magnitudes = readMagnitudes(reader, shape, readLayout(reader))
     const signs = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, signs, shape.elements)
     const assignment = new Int8Array(shape.elements)
@@ -64,13 +64,13 @@ export function magnitudeBytes(shape: TensorShape, layout: MagnitudeLayout): num
   }
 }
 
-interface Magnitudes {
+export interface Magnitudes {
   readonly positive: Float32Array
   readonly negative: Float32Array
   readonly factors?: MagnitudeFactors
 }
 
-function readMagnitudes(reader: ByteReader, shape: TensorShape): Magnitudes {
+function readLayout(reader: ByteReader): MagnitudeLayout {
   const start = reader.offset
   const layout = magnitudeLayouts[reader.u8()]
   if (layout === undefined) {
@@ -80,9 +80,20 @@ function readMagnitudes(reader: ByteReader, shape: TensorShape): Magnitudes {
       start,
     )
   }
+  return layout
+}
+
+/** `nextBits` gives one binary16 number after the other; by default they lie in the payload as they are. */
+export function readMagnitudes(
+  reader: ByteReader,
+  shape: TensorShape,
+  layout: MagnitudeLayout,
+  nextBits?: () => number,
+): Magnitudes {
+  const start = reader.offset
   const count = layout === 'filter' ? shape.filters : 1
-  const positive = halves(reader, count)
-  const negative = halves(reader, count)
+  const positive = halves(reader, count, nextBits)
+  const negative = halves(reader, count, nextBits)
   if (positive.some(value => value < 0) || negative.some(value => value < 0)) {
     throw reader.failure('file/damaged', 'expected magnitudes ≥ 0', start)
   }
@@ -90,7 +101,7 @@ function readMagnitudes(reader: ByteReader, shape: TensorShape): Magnitudes {
   return applyFactors({
     positive: positive[0]!,
     negative: negative[0]!,
-    scale: halves(reader, shape.filters),
+    scale: halves(reader, shape.filters, nextBits),
   })
 }
 
@@ -116,7 +127,12 @@ export function turnSigns(assignment: Int8Array, scale: Float32Array): Int8Array
   return assignment
 }
 
-function ternaryTensor(shape: TensorShape, assignment: Int8Array, magnitudes: Magnitudes): TernaryTensor {
+/** The tensor of an assignment as it lies in the file, which is changed in place. */
+export function ternaryTensor(
+  shape: TensorShape,
+  assignment: Int8Array,
+  magnitudes: Magnitudes,
+): TernaryTensor {
   if (magnitudes.factors !== undefined) turnSigns(assignment, magnitudes.factors.scale)
   return { kind: 'ternary', shape: shape.dims, assignment, ...magnitudes }
 }

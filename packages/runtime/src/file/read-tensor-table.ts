@@ -18,6 +18,7 @@ export function readTensorTable(bytes: Uint8Array, table: Section, payload: Sect
   const count = reader.count('number of tensors', 0, fileLimits.tensors)
   const entries: TensorEntry[] = []
   let start = payload.start
+  let codedElements = 0
   for (let index = 0; index < count; index++) {
     const entryStart = reader.offset
     const id = reader.u8()
@@ -26,6 +27,14 @@ export function readTensorTable(bytes: Uint8Array, table: Section, payload: Sect
       throw reader.failure('file/unsupported', `tensor ${index}: codec ${id} is not known`, entryStart)
     }
     const shape = tensorShape(reader, index)
+    if (codec.coded) codedElements += shape.elements
+    if (codedElements > fileLimits.codedElements) {
+      throw reader.failure(
+        'file/limit',
+        `tensor ${index}: expected at most ${fileLimits.codedElements} coded weights in a file`,
+        entryStart,
+      )
+    }
     const lengthStart = reader.offset
     const length = reader.varint()
     const end = start + length

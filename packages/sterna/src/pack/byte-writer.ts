@@ -1,7 +1,6 @@
 /** Appends the primitives of a `.sterna` file to a growing buffer; the counterpart of the runtime's reader. */
 import { fileLimits, forbiddenInNames } from 'sterna-runtime/format'
 import { SternaError } from '../core/index.ts'
-import { f32ToF16Bits } from '../formats/index.ts'
 
 const utf8 = new TextEncoder()
 
@@ -33,15 +32,6 @@ export class ByteWriter {
   f32(value: number): void {
     const at = this.#grow(4)
     this.#view.setFloat32(at, value, true)
-  }
-
-  /** The nearest binary16; `what` names the number in the error for one that does not fit. */
-  f16(value: number, what: string): void {
-    const bits = f32ToF16Bits(value)
-    if ((bits & 0x7c00) === 0x7c00) {
-      throw new SternaError('tensor/invalid', `${what}: ${value} does not fit 16 bits (largest 65504)`)
-    }
-    this.u16(bits)
   }
 
   /** LEB128, shortest form, 0 ≤ value < 2³². */

@@ -1,7 +1,9 @@
 /** One tensor → its payload: the encoding half of the runtime's codecs. */
-import type { Int8Tensor, PackedTensor, TernaryTensor } from 'sterna-runtime'
+import type { PackedTensor, TernaryTensor } from 'sterna-runtime'
 import {
   applyFactors,
+  codedF16Codec,
+  codedI8Codec,
   f16Codec,
   f32Codec,
   i8Codec,
@@ -9,100 +11,116 @@ import {
   magnitudeLayouts,
   maskSignCodec,
   signCodec,
+  smallCodec,
+  type TensorShape,
   turnSigns,
   type WeightCodec,
 } from 'sterna-runtime/format'
 import { SternaError, sizeOf } from '../core/index.ts'
 import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
+import { encodeHalves, encodeInt8, encodeSmall, type StoredTernary } from './encode-coded.ts'
 
 export interface EncodedTensor {
   readonly codec: WeightCodec
   readonly payload: Uint8Array
 }
 
-/** Sixteen-bit fields are rounded to the nearest; `name` is for errors. */
-export function encodeTensor(tensor: PackedTensor, name: string): EncodedTensor {
-  const out = new ByteWriter()
-  const codec = tensor.kind === 'ternary' ? encodeTernary(out, tensor, name) : encodeDense(out, tensor, name)
-  return { codec, payload: out.finish() }
+/** How small the weights become: `plain` keeps every field at whole bits. */
+export type Profile = 'plain' | 'small'
+
+/**
+ * Sixteen-bit fields are rounded to the nearest; `name` is for errors. Of the codecs that a profile allows the one
+ * with the shortest payload is taken, of equal ones the simplest.
+ */
+export function encodeTensor(tensor: PackedTensor, name: string, profile: Profile): EncodedTensor {
+  const candidates =
+    tensor.kind === 'ternary' ? ternaryCodings(tensor, name, profile) : denseCodings(tensor, name, profile)
+  return candidates.reduce((best, other) => (other.payload.length < best.payload.length ? other : best))
 }
 
-function encodeDense(
-  out: ByteWriter,
+function denseCodings(
   tensor: Exclude<PackedTensor, TernaryTensor>,
   name: string,
-): WeightCodec {
-  expectLength(tensor.data, sizeOf(tensor.shape), name)
+  profile: Profile,
+): readonly EncodedTensor[] {
+  const shape = shapeOf(tensor.shape)
+  expectLength(tensor.data, shape.elements, name)
   if (!tensor.data.every(Number.isFinite)) {
     throw new SternaError('tensor/invalid', `tensor "${name}": expected finite numbers`)
   }
+  const out = new ByteWriter()
   switch (tensor.storage) {
     case 'f32':
       for (const value of tensor.data) out.f32(value)
-      return f32Codec
-    case 'f16':
-      for (const value of tensor.data) out.f16(value, `tensor "${name}"`)
-      return f16Codec
-    case 'i8':
-      encodeInt8(out, tensor, name)
-      return i8Codec
+      return [{ codec: f32Codec, payload: out.finish() }]
+    case 'f16': {
+      const bits = halfBits(tensor.data, `tensor "${name}"`)
+      const plain = { codec: f16Codec, payload: bytesOfHalves(bits) }
+      return profile === 'plain'
+        ? [plain]
+        : [plain, { codec: codedF16Codec, payload: encodeHalves(shape, bits) }]
+    }
+    case 'i8': {
+      const { codes, scale } = tensor
+      expectLength(codes, shape.elements, `${name}, codes`)
+      expectLength(scale, shape.filters, `${name}, scale`)
+      if (codes.includes(-128) || scale.some(value => !(value >= 0))) {
+        throw new SternaError(
+          'tensor/invalid',
+          `tensor "${name}": expected codes from −127 to 127 and scales ≥ 0`,
+        )
+      }
+      const scaleBits = halfBits(scale, `tensor "${name}", scale`)
+      out.bytes(bytesOfHalves(scaleBits))
+      out.bytes(new Uint8Array(codes.buffer, codes.byteOffset, codes.length))
+      const plain = { codec: i8Codec, payload: out.finish() }
+      return profile === 'plain'
+        ? [plain]
+        : [plain, { codec: codedI8Codec, payload: encodeInt8(shape, scaleBits, codes) }]
+    }
     default:
       return tensor satisfies never
   }
 }
 
-function encodeInt8(out: ByteWriter, tensor: Int8Tensor, name: string): void {
-  const { codes, scale } = tensor
-  expectLength(codes, sizeOf(tensor.shape), `${name}, codes`)
-  expectLength(scale, tensor.shape[0] ?? 1, `${name}, scale`)
-  if (codes.includes(-128) || scale.some(value => !(value >= 0))) {
-    throw new SternaError(
-      'tensor/invalid',
-      `tensor "${name}": expected codes from −127 to 127 and scales ≥ 0`,
-    )
-  }
-  for (const value of scale) out.f16(value, `tensor "${name}", scale`)
-  out.bytes(new Uint8Array(codes.buffer, codes.byteOffset, codes.length))
+function ternaryCodings(tensor: TernaryTensor, name: string, profile: Profile): readonly EncodedTensor[] {
+  const stored = storedTernary(tensor, name)
+  const plain = encodePlainTernary(stored)
+  return profile === 'plain' ? [plain] : [plain, { codec: smallCodec, payload: encodeSmall(stored) }]
 }
 
-function encodeTernary(out: ByteWriter, tensor: TernaryTensor, name: string): WeightCodec {
-  expectLength(tensor.assignment, sizeOf(tensor.shape), `${name}, assignment`)
-  const assignment = encodeMagnitudes(out, tensor, name)
-  if (!assignment.every(level => level >= -1 && level <= 1)) {
-    throw new SternaError('tensor/invalid', `tensor "${name}": expected an assignment of −1, 0 and +1`)
-  }
+function encodePlainTernary({ layout, magnitudes, assignment }: StoredTernary): EncodedTensor {
+  const out = new ByteWriter()
+  out.u8(magnitudeLayouts.indexOf(layout))
+  out.bytes(bytesOfHalves(magnitudes))
   const codec = assignment.includes(0) ? maskSignCodec : signCodec
   if (codec === maskSignCodec) out.bytes(packBits(assignment, level => level !== 0))
-  out.bytes(
-    packBits(
-      codec === maskSignCodec ? assignment.filter(level => level !== 0) : assignment,
-      level => level < 0,
-    ),
-  )
-  return codec
+  const signed = codec === maskSignCodec ? assignment.filter(level => level !== 0) : assignment
+  out.bytes(packBits(signed, level => level < 0))
+  return { codec, payload: out.finish() }
 }
 
-/** Returns the assignment as it lies in the file. */
-function encodeMagnitudes(out: ByteWriter, tensor: TernaryTensor, name: string): Int8Array {
+/** Checks a tensor and brings it to the numbers that lie in a file. */
+export function storedTernary(tensor: TernaryTensor, name: string): StoredTernary {
   const { positive, negative, factors } = tensor
-  const filters = tensor.shape[0] ?? 1
+  const shape = shapeOf(tensor.shape)
+  expectLength(tensor.assignment, shape.elements, `${name}, assignment`)
+  if (!tensor.assignment.every(level => level >= -1 && level <= 1)) {
+    throw new SternaError('tensor/invalid', `tensor "${name}": expected an assignment of −1, 0 and +1`)
+  }
   const layout: MagnitudeLayout =
     factors !== undefined ? 'scaled' : positive.length === 1 ? 'tensor' : 'filter'
-  const expected = layout === 'tensor' ? 1 : filters
+  const expected = layout === 'tensor' ? 1 : shape.filters
   expectLength(positive, expected, `${name}, positive magnitudes`)
   expectLength(negative, expected, `${name}, negative magnitudes`)
-  const stored = factors ?? { positive, negative }
-  const pairs = [stored.positive, stored.negative].map(side =>
-    typeof side === 'number' ? [side] : [...side],
-  )
-  if (pairs.flat().some(value => !(value >= 0))) {
+  const levels = factors === undefined ? [...positive, ...negative] : [factors.positive, factors.negative]
+  if (levels.some(value => !(value >= 0))) {
     throw new SternaError('tensor/invalid', `tensor "${name}": expected magnitudes ≥ 0`)
   }
-  out.u8(magnitudeLayouts.indexOf(layout))
-  for (const value of pairs.flat()) out.f16(value, `tensor "${name}", magnitude`)
-  if (factors === undefined) return tensor.assignment
-  expectLength(factors.scale, filters, `${name}, scale`)
+  const bits = halfBits(levels, `tensor "${name}", magnitude`)
+  if (factors === undefined) return { shape, layout, magnitudes: bits, assignment: tensor.assignment }
+  expectLength(factors.scale, shape.filters, `${name}, scale`)
   const result = applyFactors(factors)
   if (!sameValues(result.positive, positive) || !sameValues(result.negative, negative)) {
     throw new SternaError(
@@ -110,11 +128,37 @@ function encodeMagnitudes(out: ByteWriter, tensor: TernaryTensor, name: string):
       `tensor "${name}": its magnitudes are not the product of its factors`,
     )
   }
-  for (const value of factors.scale) out.f16(value, `tensor "${name}", scale`)
-  return turnSigns(
-    tensor.assignment.slice(),
-    factors.scale.map(value => f16BitsToF32(f32ToF16Bits(value))),
-  )
+  const scaleBits = halfBits(factors.scale, `tensor "${name}", scale`)
+  return {
+    shape,
+    layout,
+    magnitudes: Uint16Array.of(...bits, ...scaleBits),
+    assignment: turnSigns(tensor.assignment.slice(), Float32Array.from(scaleBits, f16BitsToF32)),
+  }
+}
+
+function shapeOf(dims: readonly number[]): TensorShape {
+  return { dims, elements: sizeOf(dims), filters: dims[0] ?? 1 }
+}
+
+/** The nearest binary16 of each value. */
+function halfBits(values: ArrayLike<number>, what: string): Uint16Array {
+  return Uint16Array.from(values, value => {
+    const bits = f32ToF16Bits(value)
+    if ((bits & 0x7c00) === 0x7c00) {
+      throw new SternaError('tensor/invalid', `${what}: ${value} does not fit 16 bits (largest 65504)`)
+    }
+    return bits
+  })
+}
+
+function bytesOfHalves(bits: Uint16Array): Uint8Array {
+  const bytes = new Uint8Array(2 * bits.length)
+  bits.forEach((value, index) => {
+    bytes[2 * index] = value & 0xff
+    bytes[2 * index + 1] = value >> 8
+  })
+  return bytes
 }
 
 /** One bit for each level, the first in the lowest bit of the first byte. */

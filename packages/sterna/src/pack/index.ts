@@ -1,4 +1,5 @@
 export { denseTernary, detectTernary } from './detect-ternary.ts'
+export type { Profile } from './encode-tensor.ts'
 export { type Packed, type PackOptions, packModel } from './pack.ts'
 export type { PackedLayer, PackReport } from './pack-report.ts'
 export { toModel } from './to-model.ts'

@@ -14,6 +14,7 @@ import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
 import { dropIdentities, foldBatchNorm, removeDeadChannels, transposeWeights } from '../graph/passes/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
 import { denseTernary, detectTernary } from './detect-ternary.ts'
+import type { Profile } from './encode-tensor.ts'
 import { type PackReport, packReport } from './pack-report.ts'
 import { storeDense, storeTernary } from './store-tensor.ts'
 import { writeSterna } from './write-sterna.ts'
@@ -22,6 +23,8 @@ export interface PackOptions {
   /** How layer weights that are not ternary are stored; biases and the like always take 16 bits. */
   readonly dense: 'f16' | 'i8'
   readonly metadata: PackedMetadata
+  /** How small the weights become, at the price of time; `small` unless given. */
+  readonly profile?: Profile
 }
 
 export interface Packed {
@@ -71,14 +74,17 @@ export function packModel(
       tensors.set(name, storeDense(weight, isLayerWeight(lean, name) ? options.dense : 'f16'))
     }
   }
-  const bytes = writeSterna({
-    name: lean.graph.name,
-    inputs: lean.graph.inputs.map(({ name, shape }) => ({ name, shape })),
-    outputs: lean.graph.outputs,
-    nodes: lean.graph.nodes.map(packedNode),
-    tensors,
-    metadata: options.metadata,
-  })
+  const bytes = writeSterna(
+    {
+      name: lean.graph.name,
+      inputs: lean.graph.inputs.map(({ name, shape }) => ({ name, shape })),
+      outputs: lean.graph.outputs,
+      nodes: lean.graph.nodes.map(packedNode),
+      tensors,
+      metadata: options.metadata,
+    },
+    options.profile,
+  )
   const { model: packed, account } = readSterna(bytes)
   return { bytes, packed, account, report: packReport(model, packed, account) }
 }

@@ -12,7 +12,7 @@ import {
 } from 'sterna-runtime/format'
 import { SternaError } from '../core/index.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { encodeTensor } from './encode-tensor.ts'
+import { encodeTensor, type Profile } from './encode-tensor.ts'
 import { tensorOrder, writeGraph } from './write-graph.ts'
 
 /**
@@ -21,11 +21,11 @@ import { tensorOrder, writeGraph } from './write-graph.ts'
  * and writing that again gives the same bytes. Errors: 'tensor/invalid', 'file/limit', 'graph/attribute',
  * 'graph/unknown-value', 'graph/shape'.
  */
-export function writeSterna(model: PackedModel): Uint8Array {
+export function writeSterna(model: PackedModel, profile: Profile = 'small'): Uint8Array {
   const order = tensorOrder(model)
   const encoded = order.map(name => ({
     tensor: model.tensors.get(name)!,
-    ...encodeTensor(model.tensors.get(name)!, name),
+    ...encodeTensor(model.tensors.get(name)!, name, profile),
   }))
 
   const table = new ByteWriter()

@@ -1,0 +1,99 @@
+/** Range-coded tensors: ternary weights by their context, everything else by the models of bytes. */
+import type { ByteReader } from '../byte-reader.ts'
+import { memoryLimits } from './adaptive-bits.ts'
+import type { TensorShape, WeightCodec } from './codec.ts'
+import { ByteModel, HalfModel } from './coded-values.ts'
+import { denseInt8, halves } from './dense.ts'
+import { RangeDecoder } from './range-decoder.ts'
+import { magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { codeAssignment, geometryOf } from './ternary-model.ts'
+
+/** No payload says more than this many weights in a byte: what a short hostile file can ask for is bounded. */
+export const weightsPerByte = 1024
+
+/** The first byte of a `small` payload, besides the magnitude layout in its lowest two bits. */
+export const smallFlags = { fixed: 4, deadFilters: 8, deadChannels: 16, memoryShift: 5 } as const
+
+const headerBytes = { context: 3, fixed: 5 } as const
+
+export const smallCodec: WeightCodec = {
+  id: 6,
+  name: 'small',
+  coded: true,
+  minimumBytes: shape => headerBytes.context + shortestString(shape),
+  decode(reader, shape) {
+    const start = reader.offset
+    const flags = reader.u8()
+    const layout = magnitudeLayouts[flags & 3]
+    const memory = memoryLimits[flags >> smallFlags.memoryShift]
+    const fixed = (flags & smallFlags.fixed) !== 0
+    if (layout === undefined || memory === undefined || (fixed && flags > 7)) {
+      throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
+    }
+    const assignment = new Int8Array(shape.elements)
+    const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
+    const coder = new RangeDecoder(reader.take(reader.remaining))
+    const model = new HalfModel()
+    const magnitudes = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
+    if (fixed) {
+      for (let index = 0; index < assignment.length; index++) {
+        if (coder.code(probabilities[0], 0) !== 0) assignment[index] = 1 - 2 * coder.code(probabilities[1], 0)
+      }
+    } else {
+      codeAssignment(coder, assignment, geometryOf(shape), {
+        density: probabilities[0],
+        negative: probabilities[1],
+        memory,
+        deadFilters: (flags & smallFlags.deadFilters) !== 0,
+        deadChannels: (flags & smallFlags.deadChannels) !== 0,
+      })
+    }
+    coder.expectEnd(reader, shortestString(shape))
+    return ternaryTensor(shape, assignment, magnitudes)
+  },
+}
+
+export const codedF16Codec: WeightCodec = {
+  id: 7,
+  name: 'f16-coded',
+  coded: true,
+  minimumBytes: shortestString,
+  decode(reader, shape) {
+    const coder = new RangeDecoder(reader.take(reader.remaining))
+    const data = codedHalves(reader, coder, shape.elements)
+    coder.expectEnd(reader, shortestString(shape))
+    return { kind: 'dense', shape: shape.dims, storage: 'f16', data }
+  },
+}
+
+export const codedI8Codec: WeightCodec = {
+  id: 8,
+  name: 'i8-coded',
+  coded: true,
+  minimumBytes: shortestString,
+  decode(reader, shape) {
+    const coder = new RangeDecoder(reader.take(reader.remaining))
+    const scale = codedHalves(reader, coder, shape.filters)
+    const bytes = new ByteModel()
+    const codes = new Int8Array(shape.elements)
+    for (let index = 0; index < codes.length; index++) codes[index] = bytes.code(coder, 0) - 128
+    coder.expectEnd(reader, shortestString(shape))
+    return denseInt8(reader, shape, codes, scale)
+  },
+}
+
+/** The least bytes a range-coded string of these weights takes; shorter ones end in zeros up to it. */
+export function shortestString(shape: TensorShape): number {
+  return Math.ceil(shape.elements / weightsPerByte)
+}
+
+function readProbability(reader: ByteReader, fixed: boolean): number {
+  const value = fixed ? reader.f16Bits() : reader.u8()
+  if (value === 0) throw reader.failure('file/damaged', 'expected a probability above 0')
+  return value
+}
+
+function codedHalves(reader: ByteReader, coder: RangeDecoder, count: number): Float32Array {
+  const model = new HalfModel()
+  return halves(reader, count, () => model.code(coder, 0))
+}

@@ -1,0 +1,142 @@
+/** The statistics of ternary weights: which decisions are coded in which context. Shared by decoder and encoder. */
+import { AdaptiveBits } from './adaptive-bits.ts'
+import type { TensorShape } from './codec.ts'
+import type { BitCoder } from './range-decoder.ts'
+
+/** A tensor as filters × channels × kernel; the kernel is rows × columns. */
+export interface Geometry {
+  readonly filters: number
+  readonly channels: number
+  readonly rows: number
+  readonly columns: number
+}
+
+/** How one tensor is modelled; stands in front of its coded string. */
+export interface TernaryModel {
+  /** Of 256: how many weights are not zero, 1 to 255; where contexts start and what densities compare with. */
+  readonly density: number
+  /** Of 256: how many of those are negative, 1 to 255. */
+  readonly negative: number
+  /** How many decisions a context remembers. */
+  readonly memory: number
+  readonly deadFilters: boolean
+  readonly deadChannels: boolean
+}
+
+export function geometryOf({ dims, elements, filters }: TensorShape): Geometry {
+  const channels = dims[1] ?? 1
+  const columns = dims.length > 2 ? dims[dims.length - 1]! : 1
+  return { filters, channels, rows: elements / (filters * channels * columns), columns }
+}
+
+/** 16 × log2, linear between powers of two, of a whole number from 1 to 2³¹ − 1. */
+export function log16(value: number): number {
+  const power = 31 - Math.clz32(value)
+  return 16 * power + (power >= 4 ? (value >>> (power - 4)) & 15 : (value << (4 - power)) & 15)
+}
+
+const densityClasses = 7
+/** By |left| + |up| and whether they agree: none, one, two equal, two opposite. */
+const neighbourClasses = 4
+const signContexts = 5
+const startsAfter = 2
+/** Counts of non-zeros stop growing here, far beyond any layer, so that 16 × count stays below 2³¹. */
+const largestCount = 0x3ff_ffff
+
+/**
+ * Codes `assignment` (−1, 0, +1) weight by weight, row-major: is it zero; if not, is it negative. A decoder
+ * passes zeros and finds the weights there.
+ */
+export function codeAssignment(
+  coder: BitCoder,
+  assignment: Int8Array,
+  geometry: Geometry,
+  model: TernaryModel,
+): void {
+  const { filters, channels, rows, columns } = geometry
+  const kernel = rows * columns
+  const { density } = model
+  const firstSign = densityClasses * neighbourClasses
+  const bits = new AdaptiveBits(firstSign + signContexts, model.memory)
+  bits.start(0, firstSign, density << 8, startsAfter)
+  bits.start(firstSign, firstSign + signContexts, model.negative << 8, startsAfter)
+  const liveFilters = codeLive(coder, model.deadFilters, filters, filter => {
+    const start = filter * channels * kernel
+    return isLive(assignment, start, start + channels * kernel)
+  })
+  const liveChannels = codeLive(coder, model.deadChannels, channels, channel => {
+    for (let start = channel * kernel; start < assignment.length; start += channels * kernel) {
+      if (isLive(assignment, start, start + kernel)) return true
+    }
+    return false
+  })
+
+  const channelCount = new Int32Array(channels)
+  const channelLog = new Int32Array(channels).fill(log16(density))
+  // A lone weight per channel has its neighbours in the matrix, others theirs inside the kernel.
+  const upStep = kernel === 1 ? channels : columns
+  let filtersSeen = 0
+  for (let filter = 0; filter < filters; filter++) {
+    if (liveFilters[filter] === 0) continue
+    const channelBase = log16(Math.min(largestCount, filtersSeen * kernel) + 16) + 2 * log16(density) - 8 * 16
+    let filterCount = 0
+    let filterLog = log16(density)
+    let filterSeen = 0
+    let left = 0
+    for (let channel = 0; channel < channels; channel++) {
+      if (liveChannels[channel] === 0) {
+        left = 0
+        continue
+      }
+      const relative = channelLog[channel]! + filterLog - channelBase - log16(filterSeen + 16)
+      const densityClass = Math.max(0, Math.min(densityClasses - 1, (relative + 8 + 3 * 16) >> 4))
+      const start = (filter * channels + channel) * kernel
+      let found = 0
+      let index = start
+      for (let row = 0; row < rows; row++) {
+        if (kernel > 1) left = 0
+        const hasUp = kernel === 1 ? filter > 0 : row > 0
+        for (let column = 0; column < columns; column++) {
+          const up = hasUp ? assignment[index - upStep]! : 0
+          const product = left * up
+          const neighbours = product === 0 ? (left | up) & 1 : product > 0 ? 2 : 3
+          let level = assignment[index]!
+          if (bits.code(coder, neighbours * densityClasses + densityClass, level & 1) === 0) level = 0
+          else {
+            level = 1 - 2 * bits.code(coder, firstSign + 2 + left + up, level < 0 ? 1 : 0)
+            found++
+          }
+          assignment[index++] = level
+          left = level
+        }
+      }
+      filterSeen = Math.min(largestCount, filterSeen + kernel)
+      if (found > 0) {
+        filterCount = Math.min(largestCount, filterCount + found)
+        filterLog = log16(16 * filterCount + density)
+        channelCount[channel] = Math.min(largestCount, channelCount[channel]! + found)
+        channelLog[channel] = log16(16 * channelCount[channel]! + density)
+      }
+    }
+    filtersSeen++
+  }
+}
+
+/** One decision each where `signalled`: 1 for a filter or channel that has weights other than zero. */
+function codeLive(
+  coder: BitCoder,
+  signalled: boolean,
+  count: number,
+  isLiveAt: (index: number) => boolean,
+): Uint8Array {
+  const live = new Uint8Array(count).fill(1)
+  if (!signalled) return live
+  const bits = new AdaptiveBits(1, 125)
+  for (let index = 0; index < count; index++) live[index] = bits.code(coder, 0, isLiveAt(index) ? 1 : 0)
+  return live
+}
+
+function isLive(weights: Int8Array, start: number, end: number): boolean {
+  for (let index = start; index < end; index++) if (weights[index] !== 0) return true
+  return false
+}
