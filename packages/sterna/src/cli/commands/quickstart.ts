@@ -85,14 +85,13 @@ async function quickstart(output: Output, options: QuickstartOptions): Promise<v
       comparisonTable(rows),
       '',
       `LeNet-5, ${formatCount(dataset.test.count)} ${dataset.name} test images, computed from the packed files by ${rows[0]!.engine}.`,
-      'Zeros are those of the layers made ternary.',
+      `Zeros are those of the layers made ternary. Layer by layer: sterna inspect ${rows.at(-1)!.file}`,
       '',
       "This was the quick setting; the methods' own settings take longer and end better:",
       ...fullCommands(spec).map(line => `  ${line}`),
       '',
       `wrote to ${options.out}/ in ${formatDuration(elapsedMs)}, the run of each beside its file:`,
       textPairs(rows.map(row => [`  ${row.file}`, formatBytes(row.bytes)])),
-      `look inside: sterna inspect ${rows.at(-1)!.file}`,
     ].join('\n'),
   )
 }
