@@ -2,7 +2,17 @@
 import type { ByteReader } from '../byte-reader.ts'
 import type { PackedTensor } from '../tensors.ts'
 
-export type CodecName = 'f32' | 'f16' | 'i8' | 'mask-sign' | 'sign' | 'small' | 'f16-coded' | 'i8-coded'
+export type CodecName =
+  | 'f32'
+  | 'f16'
+  | 'i8'
+  | 'mask-sign'
+  | 'sign'
+  | 'small'
+  | 'f16-coded'
+  | 'i8-coded'
+  | 'fast'
+  | 'max'
 
 export interface TensorShape {
   readonly dims: readonly number[]

@@ -2,6 +2,7 @@
 import type { WeightCodec } from './codec.ts'
 import { codedF16Codec, codedI8Codec, smallCodec } from './coded.ts'
 import { f16Codec, f32Codec, i8Codec } from './dense.ts'
+import { fastCodec } from './fast.ts'
 import { maskSignCodec, signCodec } from './ternary.ts'
 
 const codecs: readonly WeightCodec[] = [
@@ -13,6 +14,7 @@ const codecs: readonly WeightCodec[] = [
   smallCodec,
   codedF16Codec,
   codedI8Codec,
+  fastCodec,
 ]
 
 export function codecById(id: number): WeightCodec | undefined {
@@ -31,6 +33,16 @@ export {
 } from './coded.ts'
 export { ByteModel, HalfModel } from './coded-values.ts'
 export { f16Codec, f32Codec, i8Codec } from './dense.ts'
+export {
+  type FastBlocks,
+  fastBlocks,
+  fastCodec,
+  fastContexts,
+  fastLanes,
+  frequencyBits,
+  lowestState,
+  oneContextFlag,
+} from './fast.ts'
 export { halfToFloat } from './half.ts'
 export { type BitCoder, split } from './range-decoder.ts'
 export {

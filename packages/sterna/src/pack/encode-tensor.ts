@@ -6,6 +6,7 @@ import {
   codedI8Codec,
   f16Codec,
   f32Codec,
+  fastCodec,
   i8Codec,
   type MagnitudeLayout,
   magnitudeLayouts,
@@ -20,6 +21,7 @@ import { SternaError, sizeOf } from '../core/index.ts'
 import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeHalves, encodeInt8, encodeSmall, type StoredTernary } from './encode-coded.ts'
+import { encodeFast } from './encode-fast.ts'
 
 export interface EncodedTensor {
   readonly codec: WeightCodec
@@ -27,7 +29,7 @@ export interface EncodedTensor {
 }
 
 /** How small the weights become: `plain` keeps every field at whole bits. */
-export type Profile = 'plain' | 'small'
+export type Profile = 'plain' | 'fast' | 'small'
 
 /**
  * Sixteen-bit fields are rounded to the nearest; `name` is for errors. Of the codecs that a profile allows the one
@@ -87,7 +89,21 @@ function denseCodings(
 function ternaryCodings(tensor: TernaryTensor, name: string, profile: Profile): readonly EncodedTensor[] {
   const stored = storedTernary(tensor, name)
   const plain = encodePlainTernary(stored)
-  return profile === 'plain' ? [plain] : [plain, { codec: smallCodec, payload: encodeSmall(stored) }]
+  switch (profile) {
+    case 'plain':
+      return [plain]
+    case 'fast': {
+      const payload = encodeFast(stored)
+      // What says next to nothing would be beyond the weights a byte may stand for.
+      return payload.length < fastCodec.minimumBytes(stored.shape)
+        ? [plain]
+        : [plain, { codec: fastCodec, payload }]
+    }
+    case 'small':
+      return [plain, { codec: smallCodec, payload: encodeSmall(stored) }]
+    default:
+      return profile satisfies never
+  }
 }
 
 function encodePlainTernary({ layout, magnitudes, assignment }: StoredTernary): EncodedTensor {

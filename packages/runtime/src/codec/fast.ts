@@ -1,0 +1,187 @@
+/** Ternary weights with fixed probabilities per neighbourhood, in four interleaved rANS states. */
+import type { ByteReader } from '../byte-reader.ts'
+import type { TensorShape, WeightCodec } from './codec.ts'
+import { shortestString } from './coded.ts'
+import { magnitudeBytes, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { geometryOf } from './ternary-model.ts'
+
+export const fastLanes = 4
+/** Frequencies of a context add up to 2¹². */
+export const frequencyBits = 12
+/** A state lies between this and 2³¹; below it takes 16 bits from the string. */
+export const lowestState = 0x8000
+/** Set beside the magnitude layout where all weights share one context. */
+export const oneContextFlag = 4
+
+const columnsOfRows = 8
+const bytesOfContext = 3
+
+/** Blocks of rows × columns weights; the string holds `weights` of them, zeros behind the tensor's end included. */
+export interface FastBlocks {
+  readonly rows: number
+  readonly columns: number
+  readonly weights: number
+}
+
+export function fastBlocks(shape: TensorShape): FastBlocks {
+  const geometry = geometryOf(shape)
+  const isKernel = geometry.rows * geometry.columns > 1
+  const rows = isKernel ? geometry.rows : 1
+  const columns = isKernel ? geometry.columns : columnsOfRows
+  const unit = fastLanes * rows * columns
+  return { rows, columns, weights: Math.ceil(shape.elements / unit) * unit }
+}
+
+/** The context of a weight: 3 × left + up + 4, both −1 to 1 and 0 where the block ends. */
+export const fastContexts = 9
+
+export const fastCodec: WeightCodec = {
+  id: 9,
+  name: 'fast',
+  coded: true,
+  minimumBytes: shape =>
+    Math.max(magnitudeBytes(shape, 'tensor') + bytesOfContext + 4 * fastLanes, shortestString(shape)),
+  decode(reader, shape) {
+    const start = reader.offset
+    const flags = reader.u8()
+    const layout = magnitudeLayouts[flags & 3]
+    if (layout === undefined || flags > 7) {
+      throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
+    }
+    const magnitudes = readMagnitudes(reader, shape, layout)
+    const spans = readSpans(reader, (flags & oneContextFlag) !== 0)
+    const padded = decodeStates(reader, fastBlocks(shape), spans)
+    for (let index = shape.elements; index < padded.length; index++) {
+      if (padded[index] !== 0) throw reader.failure('file/damaged', 'expected zeros behind the last weight')
+    }
+    const assignment = padded.length === shape.elements ? padded : padded.slice(0, shape.elements)
+    return ternaryTensor(shape, assignment, magnitudes)
+  },
+}
+
+/**
+ * Four numbers a context: where −1 begins × 2¹⁶ + where +1 begins, then frequency × 2¹⁶ + begin for 0, +1, −1.
+ * A zero frequency of 4096 would not fit its 12 bits: −1 then has the one that is left.
+ */
+function readSpans(reader: ByteReader, one: boolean): Int32Array {
+  const spans = new Int32Array(4 * fastContexts)
+  let zero = 0
+  let positive = 0
+  for (let context = 0; context < fastContexts; context++) {
+    if (context === 0 || !one) {
+      const start = reader.offset
+      const packed = reader.u8() | (reader.u8() << 8) | (reader.u8() << 16)
+      zero = packed & 0xfff
+      positive = packed >> 12
+      if (zero + positive > 1 << frequencyBits) {
+        throw reader.failure('file/damaged', 'expected frequencies of at most 4096 together', start)
+      }
+    }
+    const negativeStart = zero + positive
+    const negative = (1 << frequencyBits) - negativeStart
+    spans.set(
+      [(negativeStart << 16) | zero, zero << 16, (positive << 16) | zero, (negative << 16) | negativeStart],
+      4 * context,
+    )
+  }
+  return spans
+}
+
+/** One lane's step is written out four times: the four do not wait for each other. */
+function decodeStates(
+  reader: ByteReader,
+  { rows, columns, weights }: FastBlocks,
+  spans: Int32Array,
+): Int8Array {
+  const a = new Int8Array(weights)
+  const states = reader.take(4 * fastLanes)
+  const view = new DataView(states.buffer, states.byteOffset, states.length)
+  let x0 = view.getInt32(0, true)
+  let x1 = view.getInt32(4, true)
+  let x2 = view.getInt32(8, true)
+  let x3 = view.getInt32(12, true)
+  const bytes = reader.take(reader.remaining)
+  if (Math.min(x0, x1, x2, x3) < lowestState)
+    throw reader.failure('file/damaged', 'expected states from 2^15')
+  let next = 0
+  const block = rows * columns
+  const b1 = block
+  const b2 = 2 * block
+  const b3 = 3 * block
+  for (let base = 0; base < weights; base += 4 * block) {
+    for (let row = 0; row < rows; row++) {
+      let l0 = 0
+      let l1 = 0
+      let l2 = 0
+      let l3 = 0
+      const rowStart = base + row * columns
+      const up = row > 0 ? columns : 0
+      for (let index = rowStart; index < rowStart + columns; index++) {
+        // In the first row the weight above is the one about to be written, still 0.
+        const above = index - up
+        const c0 = 12 * l0 + 4 * a[above]! + 16
+        const c1 = 12 * l1 + 4 * a[above + b1]! + 16
+        const c2 = 12 * l2 + 4 * a[above + b2]! + 16
+        const c3 = 12 * l3 + 4 * a[above + b3]! + 16
+        const s0 = x0 & 0xfff
+        const s1 = x1 & 0xfff
+        const s2 = x2 & 0xfff
+        const s3 = x3 & 0xfff
+        const t0 = spans[c0]!
+        const t1 = spans[c1]!
+        const t2 = spans[c2]!
+        const t3 = spans[c3]!
+        const n0 = ((t0 >>> 16) - 1 - s0) >>> 31
+        const n1 = ((t1 >>> 16) - 1 - s1) >>> 31
+        const n2 = ((t2 >>> 16) - 1 - s2) >>> 31
+        const n3 = ((t3 >>> 16) - 1 - s3) >>> 31
+        const m0 = ((t0 & 0xffff) - 1 - s0) >>> 31
+        const m1 = ((t1 & 0xffff) - 1 - s1) >>> 31
+        const m2 = ((t2 & 0xffff) - 1 - s2) >>> 31
+        const m3 = ((t3 & 0xffff) - 1 - s3) >>> 31
+        const f0 = spans[c0 + 1 + m0 + n0]!
+        const f1 = spans[c1 + 1 + m1 + n1]!
+        const f2 = spans[c2 + 1 + m2 + n2]!
+        const f3 = spans[c3 + 1 + m3 + n3]!
+        l0 = m0 - 2 * n0
+        l1 = m1 - 2 * n1
+        l2 = m2 - 2 * n2
+        l3 = m3 - 2 * n3
+        a[index] = l0
+        a[index + b1] = l1
+        a[index + b2] = l2
+        a[index + b3] = l3
+        x0 = Math.imul(f0 >>> 16, x0 >>> 12) + s0 - (f0 & 0xffff)
+        x1 = Math.imul(f1 >>> 16, x1 >>> 12) + s1 - (f1 & 0xffff)
+        x2 = Math.imul(f2 >>> 16, x2 >>> 12) + s2 - (f2 & 0xffff)
+        x3 = Math.imul(f3 >>> 16, x3 >>> 12) + s3 - (f3 & 0xffff)
+        if (x0 < lowestState) {
+          x0 = (x0 << 16) | word(bytes, next)
+          next += 2
+        }
+        if (x1 < lowestState) {
+          x1 = (x1 << 16) | word(bytes, next)
+          next += 2
+        }
+        if (x2 < lowestState) {
+          x2 = (x2 << 16) | word(bytes, next)
+          next += 2
+        }
+        if (x3 < lowestState) {
+          x3 = (x3 << 16) | word(bytes, next)
+          next += 2
+        }
+      }
+    }
+  }
+  const isEnd = x0 === lowestState && x1 === lowestState && x2 === lowestState && x3 === lowestState
+  if (!isEnd || next !== bytes.length) {
+    throw reader.failure('file/damaged', 'the coded weights do not end where their bytes do')
+  }
+  return a
+}
+
+/** The two bytes at `start`; zeros beyond the string, whose end is checked in time. */
+function word(bytes: Uint8Array, start: number): number {
+  return start + 1 < bytes.length ? bytes[start]! | (bytes[start + 1]! << 8) : 0
+}
