@@ -25,6 +25,7 @@ export {
   magnitudeBytes,
   magnitudeLayouts,
   maskSignCodec,
+  maxCodec,
   memoryLimits,
   oneContextFlag,
   shortestString,

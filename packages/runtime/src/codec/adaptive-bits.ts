@@ -28,16 +28,25 @@ export class AdaptiveBits {
     this.#seen.fill(seen, first, end)
   }
 
-  code(coder: BitCoder, context: number, bit: number): number {
+  /** In 1/65536, above 0 and below 1: that the decision is 1. */
+  probability(context: number): number {
+    return (this.#probability[context]! >>> 8) | 1
+  }
+
+  learn(context: number, bit: number): void {
     const probability = this.#probability[context]!
     const seen = this.#seen[context]!
-    const coded = coder.code((probability >>> 8) | 1, bit)
     const rate = rates[seen]!
     this.#probability[context] =
-      coded === 1
+      bit === 1
         ? probability + (Math.imul((one - probability) >> 9, rate) >> 6)
         : probability - (Math.imul(probability >> 9, rate) >> 6)
     if (seen < this.#limit) this.#seen[context] = seen + 1
+  }
+
+  code(coder: BitCoder, context: number, bit: number): number {
+    const coded = coder.code(this.probability(context), bit)
+    this.learn(context, coded)
     return coded
   }
 }

@@ -16,42 +16,49 @@ export const smallFlags = { fixed: 4, deadFilters: 8, deadChannels: 16, memorySh
 
 const headerBytes = { context: 3, fixed: 5 } as const
 
-export const smallCodec: WeightCodec = {
-  id: 6,
-  name: 'small',
-  coded: true,
-  minimumBytes: shape => headerBytes.context + shortestString(shape),
-  decode(reader, shape) {
-    const start = reader.offset
-    const flags = reader.u8()
-    const layout = magnitudeLayouts[flags & 3]
-    const memory = memoryLimits[flags >> smallFlags.memoryShift]
-    const fixed = (flags & smallFlags.fixed) !== 0
-    if (layout === undefined || memory === undefined || (fixed && flags > 7)) {
-      throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
-    }
-    const assignment = new Int8Array(shape.elements)
-    const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
-    const coder = new RangeDecoder(reader.take(reader.remaining))
-    const model = new HalfModel()
-    const magnitudes = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
-    if (fixed) {
-      for (let index = 0; index < assignment.length; index++) {
-        if (coder.code(probabilities[0], 0) !== 0) assignment[index] = 1 - 2 * coder.code(probabilities[1], 0)
+function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
+  return {
+    id,
+    name,
+    coded: true,
+    minimumBytes: shape => headerBytes.context + shortestString(shape),
+    decode(reader, shape) {
+      const start = reader.offset
+      const flags = reader.u8()
+      const layout = magnitudeLayouts[flags & 3]
+      const memory = memoryLimits[flags >> smallFlags.memoryShift]
+      const fixed = (flags & smallFlags.fixed) !== 0
+      if (layout === undefined || memory === undefined || (fixed && flags > 7)) {
+        throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
       }
-    } else {
-      codeAssignment(coder, assignment, geometryOf(shape), {
-        density: probabilities[0],
-        negative: probabilities[1],
-        memory,
-        deadFilters: (flags & smallFlags.deadFilters) !== 0,
-        deadChannels: (flags & smallFlags.deadChannels) !== 0,
-      })
-    }
-    coder.expectEnd(reader, shortestString(shape))
-    return ternaryTensor(shape, assignment, magnitudes)
-  },
+      const assignment = new Int8Array(shape.elements)
+      const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
+      const coder = new RangeDecoder(reader.take(reader.remaining))
+      const model = new HalfModel()
+      const magnitudes = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
+      if (fixed) {
+        for (let index = 0; index < assignment.length; index++) {
+          if (coder.code(probabilities[0], 0) !== 0)
+            assignment[index] = 1 - 2 * coder.code(probabilities[1], 0)
+        }
+      } else {
+        codeAssignment(coder, assignment, geometryOf(shape), {
+          density: probabilities[0],
+          negative: probabilities[1],
+          memory,
+          mixed: name === 'max',
+          deadFilters: (flags & smallFlags.deadFilters) !== 0,
+          deadChannels: (flags & smallFlags.deadChannels) !== 0,
+        })
+      }
+      coder.expectEnd(reader, shortestString(shape))
+      return ternaryTensor(shape, assignment, magnitudes)
+    },
+  }
 }
+
+export const smallCodec: WeightCodec = contextCodec(6, 'small')
+export const maxCodec: WeightCodec = contextCodec(10, 'max')
 
 export const codedF16Codec: WeightCodec = {
   id: 7,

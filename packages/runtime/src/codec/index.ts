@@ -1,6 +1,6 @@
 /** All weight codecs, by the id that stands in the tensor table. */
 import type { WeightCodec } from './codec.ts'
-import { codedF16Codec, codedI8Codec, smallCodec } from './coded.ts'
+import { codedF16Codec, codedI8Codec, maxCodec, smallCodec } from './coded.ts'
 import { f16Codec, f32Codec, i8Codec } from './dense.ts'
 import { fastCodec } from './fast.ts'
 import { maskSignCodec, signCodec } from './ternary.ts'
@@ -15,6 +15,7 @@ const codecs: readonly WeightCodec[] = [
   codedF16Codec,
   codedI8Codec,
   fastCodec,
+  maxCodec,
 ]
 
 export function codecById(id: number): WeightCodec | undefined {
@@ -26,6 +27,7 @@ export type { CodecName, TensorShape, WeightCodec } from './codec.ts'
 export {
   codedF16Codec,
   codedI8Codec,
+  maxCodec,
   shortestString,
   smallCodec,
   smallFlags,

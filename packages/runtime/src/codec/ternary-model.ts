@@ -1,6 +1,7 @@
 /** The statistics of ternary weights: which decisions are coded in which context. Shared by decoder and encoder. */
 import { AdaptiveBits } from './adaptive-bits.ts'
 import type { TensorShape } from './codec.ts'
+import { type LevelCoder, MixedLevels, NeighbourLevels } from './levels.ts'
 import type { BitCoder } from './range-decoder.ts'
 
 /** A tensor as filters × channels × kernel; the kernel is rows × columns. */
@@ -19,6 +20,8 @@ export interface TernaryModel {
   readonly negative: number
   /** How many decisions a context remembers. */
   readonly memory: number
+  /** Four contexts and their mix for each decision instead of one. */
+  readonly mixed: boolean
   readonly deadFilters: boolean
   readonly deadChannels: boolean
 }
@@ -35,11 +38,8 @@ export function log16(value: number): number {
   return 16 * power + (power >= 4 ? (value >>> (power - 4)) & 15 : (value << (4 - power)) & 15)
 }
 
-const densityClasses = 7
-/** By |left| + |up| and whether they agree: none, one, two equal, two opposite. */
-const neighbourClasses = 4
-const signContexts = 5
-const startsAfter = 2
+/** The weight, in elements, of the tensor's own density in that of a channel or filter. */
+const prior = 16
 /** Counts of non-zeros stop growing here, far beyond any layer, so that 16 × count stays below 2³¹. */
 const largestCount = 0x3ff_ffff
 
@@ -55,11 +55,10 @@ export function codeAssignment(
 ): void {
   const { filters, channels, rows, columns } = geometry
   const kernel = rows * columns
+  const isMatrix = kernel === 1
   const { density } = model
-  const firstSign = densityClasses * neighbourClasses
-  const bits = new AdaptiveBits(firstSign + signContexts, model.memory)
-  bits.start(0, firstSign, density << 8, startsAfter)
-  bits.start(firstSign, firstSign + signContexts, model.negative << 8, startsAfter)
+  const Levels = model.mixed ? MixedLevels : NeighbourLevels
+  const levels: LevelCoder = new Levels(assignment, isMatrix ? channels : columns, model)
   const liveFilters = codeLive(coder, model.deadFilters, filters, filter => {
     const start = filter * channels * kernel
     return isLive(assignment, start, start + channels * kernel)
@@ -73,41 +72,33 @@ export function codeAssignment(
 
   const channelCount = new Int32Array(channels)
   const channelLog = new Int32Array(channels).fill(log16(density))
-  // A lone weight per channel has its neighbours in the matrix, others theirs inside the kernel.
-  const upStep = kernel === 1 ? channels : columns
+  const densityLog = log16(density) - log16(256 / prior)
   let filtersSeen = 0
   for (let filter = 0; filter < filters; filter++) {
     if (liveFilters[filter] === 0) continue
-    const channelBase = log16(Math.min(largestCount, filtersSeen * kernel) + 16) + 2 * log16(density) - 8 * 16
+    const channelBase = log16(Math.min(largestCount, filtersSeen * kernel) + prior) + densityLog
     let filterCount = 0
     let filterLog = log16(density)
     let filterSeen = 0
-    let left = 0
     for (let channel = 0; channel < channels; channel++) {
-      if (liveChannels[channel] === 0) {
-        left = 0
-        continue
-      }
-      const relative = channelLog[channel]! + filterLog - channelBase - log16(filterSeen + 16)
-      const densityClass = Math.max(0, Math.min(densityClasses - 1, (relative + 8 + 3 * 16) >> 4))
-      const start = (filter * channels + channel) * kernel
+      if (liveChannels[channel] === 0) continue
+      levels.startKernel(
+        channelLog[channel]! - channelBase,
+        filterLog - log16(filterSeen + prior) - densityLog,
+      )
+      let index = (filter * channels + channel) * kernel
       let found = 0
-      let index = start
-      for (let row = 0; row < rows; row++) {
-        if (kernel > 1) left = 0
-        const hasUp = kernel === 1 ? filter > 0 : row > 0
-        for (let column = 0; column < columns; column++) {
-          const up = hasUp ? assignment[index - upStep]! : 0
-          const product = left * up
-          const neighbours = product === 0 ? (left | up) & 1 : product > 0 ? 2 : 3
-          let level = assignment[index]!
-          if (bits.code(coder, neighbours * densityClasses + densityClass, level & 1) === 0) level = 0
-          else {
-            level = 1 - 2 * bits.code(coder, firstSign + 2 + left + up, level < 0 ? 1 : 0)
-            found++
+      if (isMatrix) {
+        const level = levels.code(coder, assignment[index]!, index, filter, channel)
+        assignment[index] = level
+        found = level & 1
+      } else {
+        for (let row = 0; row < rows; row++) {
+          for (let column = 0; column < columns; column++) {
+            const level = levels.code(coder, assignment[index]!, index, row, column)
+            assignment[index++] = level
+            found += level & 1
           }
-          assignment[index++] = level
-          left = level
         }
       }
       filterSeen = Math.min(largestCount, filterSeen + kernel)

@@ -29,20 +29,20 @@ export interface StoredTernary {
 const usualMemory = 3
 const otherMemories = [4, 5] as const
 
-/** The payload of the `small` codec: contexts, or fixed probabilities where those are shorter. */
-export function encodeSmall(tensor: StoredTernary): Uint8Array {
-  let best = encodeContexts(tensor, usualMemory)
+/** The payload of the `small` codec, or of `max` if `mixed`: contexts, or fixed probabilities where those are shorter. */
+export function encodeSmall(tensor: StoredTernary, mixed = false): Uint8Array {
+  let best = encodeContexts(tensor, usualMemory, mixed)
   const fixed = encodeFixed(tensor)
   if (fixed.length <= best.length) return fixed
   for (const selector of otherMemories) {
-    const other = encodeContexts(tensor, selector)
+    const other = encodeContexts(tensor, selector, mixed)
     if (other.length >= best.length) break
     best = other
   }
   return best
 }
 
-function encodeContexts(tensor: StoredTernary, selector: number): Uint8Array {
+function encodeContexts(tensor: StoredTernary, selector: number, mixed: boolean): Uint8Array {
   const { shape, assignment } = tensor
   const geometry = geometryOf(shape)
   const { nonZeros, negatives } = countLevels(assignment)
@@ -51,6 +51,7 @@ function encodeContexts(tensor: StoredTernary, selector: number): Uint8Array {
     density: byteProbability(nonZeros, assignment.length),
     negative: byteProbability(negatives, nonZeros),
     memory: memoryLimits[selector]!,
+    mixed,
     ...dead,
   }
   const out = new ByteWriter()

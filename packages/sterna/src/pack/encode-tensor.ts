@@ -11,6 +11,7 @@ import {
   type MagnitudeLayout,
   magnitudeLayouts,
   maskSignCodec,
+  maxCodec,
   signCodec,
   smallCodec,
   type TensorShape,
@@ -29,7 +30,7 @@ export interface EncodedTensor {
 }
 
 /** How small the weights become: `plain` keeps every field at whole bits. */
-export type Profile = 'plain' | 'fast' | 'small'
+export type Profile = 'plain' | 'fast' | 'small' | 'max'
 
 /**
  * Sixteen-bit fields are rounded to the nearest; `name` is for errors. Of the codecs that a profile allows the one
@@ -101,6 +102,12 @@ function ternaryCodings(tensor: TernaryTensor, name: string, profile: Profile): 
     }
     case 'small':
       return [plain, { codec: smallCodec, payload: encodeSmall(stored) }]
+    case 'max':
+      return [
+        plain,
+        { codec: smallCodec, payload: encodeSmall(stored) },
+        { codec: maxCodec, payload: encodeSmall(stored, true) },
+      ]
     default:
       return profile satisfies never
   }
