@@ -1,6 +1,7 @@
 /** The `sterna` command: its subcommands, their help pages and how a command line ends. */
 import { Command } from 'commander'
 import { benchCommand } from './commands/bench.ts'
+import { compareCommand } from './commands/compare.ts'
 import { dataCommand } from './commands/data.ts'
 import { evalCommand } from './commands/eval.ts'
 import { inspectCommand } from './commands/inspect.ts'
@@ -27,6 +28,7 @@ export async function runProgram(words: readonly string[]): Promise<ExitCode> {
 const commands = [
   quickstartCommand,
   trainCommand,
+  compareCommand,
   evalCommand,
   packCommand,
   inspectCommand,

@@ -1,3 +1,5 @@
+export { type ComparedRun, type Comparison, type MethodSummary, summarizeMethods } from './comparison.ts'
+export { comparisonPage } from './comparison-page.ts'
 export {
   type MagnitudeRange,
   type PackedLayerReport,

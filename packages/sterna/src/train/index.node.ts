@@ -5,6 +5,7 @@ export {
   type RunConfig,
   type RunSummary,
   readRunConfig,
+  readRunSummary,
   resumeRun,
   trainRun,
 } from './run-directory.node.ts'

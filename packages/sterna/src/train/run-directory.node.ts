@@ -129,6 +129,17 @@ export function readRunConfig(directory: string): RunConfig {
   return run as RunConfig
 }
 
+/** Reads `summary.json` of a finished run. */
+export function readRunSummary(directory: string): RunSummary {
+  const path = join(directory, files.summary)
+  try {
+    return JSON.parse(new TextDecoder().decode(readFileBytes(path))) as RunSummary
+  } catch (cause) {
+    if (cause instanceof SternaError) throw cause
+    throw new SternaError('file/damaged', `${path}: not JSON`, { cause })
+  }
+}
+
 export interface LoadedRun {
   readonly config: TrainConfig
   readonly classes: number

@@ -1,13 +1,11 @@
 /** `sterna quickstart`: the whole path, from images to packed ternary networks and their figures. */
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { SternaError } from '../../core/index.ts'
 import { dataCatalogue, openDataset } from '../../data/index.node.ts'
 import type { Dataset } from '../../data/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
-import type { Engine } from '../../engine/index.ts'
-import { zooEntry } from '../../models/index.ts'
 import {
   type ComparisonRow,
   comparisonTable,
@@ -16,8 +14,6 @@ import {
   formatDuration,
   textPairs,
 } from '../../report/index.ts'
-import { loadRun, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
-import type { TrainConfig } from '../../train/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { interruptible } from '../interruption.ts'
@@ -26,6 +22,7 @@ import { wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
 import { describeEngine } from '../predictors.ts'
 import { fullCommands, planQuickstart } from '../quickstart-plan.ts'
+import { isFinished, trainOrResume } from '../train-or-resume.ts'
 import { showTraining } from '../train-progress.ts'
 
 interface QuickstartOptions extends EngineChoice {
@@ -127,45 +124,17 @@ async function trainAll(
     const parent = path.join(options.out, plan[0]!.method)
     await interruptible(async signal => {
       for (const { method, config } of plan) {
-        const from = method === 'float' ? undefined : parent
-        await trainOne(output, { engine, dataset, signal }, path.join(options.out, method), config, from)
+        const run = {
+          directory: path.join(options.out, method),
+          config,
+          ...(method !== 'float' && { from: parent }),
+        }
+        if (isFinished(run)) output.note(`${method.padEnd(5)}  is trained already, in ${run.directory}`)
+        const onEvent = showTraining(output, config, method.padEnd(5))
+        await trainOrResume(run, { engine, dataset, signal }, onEvent)
       }
     })
   } finally {
     await engine.close()
   }
 }
-
-async function trainOne(
-  output: Output,
-  common: { readonly engine: Engine; readonly dataset: Dataset; readonly signal: AbortSignal },
-  directory: string,
-  config: TrainConfig,
-  from: string | undefined,
-): Promise<void> {
-  const onEvent = showTraining(output, config, config.method.padEnd(5))
-  if (existsSync(path.join(directory, 'config.json'))) {
-    if (JSON.stringify(readRunConfig(directory).config) !== JSON.stringify(config)) {
-      throw new SternaError('usage/option', `${directory} holds a run with other settings`, {
-        hint: 'choose another folder with --out, or remove that run',
-      })
-    }
-    if (existsSync(path.join(directory, 'model.safetensors'))) {
-      output.note(`${config.method.padEnd(5)}  is trained already, in ${directory}`)
-      return
-    }
-    if ((await resumeRun({ ...common, directory, onEvent })) === 'stopped') throw stopped()
-    return
-  }
-  const model =
-    from === undefined
-      ? zooEntry(config.model).create(common.dataset.classes.length, config.seed)
-      : loadRun(from).latent
-  const summary = await trainRun({ ...common, directory, config, model, onEvent, ...(from && { from }) })
-  if (summary === 'stopped') throw stopped()
-}
-
-const stopped = () =>
-  new SternaError('train/interrupted', 'stopped; what is trained so far is kept', {
-    hint: 'run the same command again to go on',
-  })
