@@ -27,7 +27,10 @@ export interface Tensor<D extends DType = DType> {
 export function tensor<D extends DType>(dtype: D, shape: Shape, data: DTypeArrays[D]): Tensor<D> {
   const size = sizeOf(shape)
   if (size !== data.length) {
-    throw new SternaError('tensor/invalid', `tensor: shape [${shape}] holds ${size} elements, data has ${data.length}`)
+    throw new SternaError(
+      'tensor/invalid',
+      `tensor: shape [${shape}] holds ${size} elements, data has ${data.length}`,
+    )
   }
   return { dtype, shape, data }
 }
@@ -35,7 +38,11 @@ export function tensor<D extends DType>(dtype: D, shape: Shape, data: DTypeArray
 /** A float32 tensor from numbers, a typed array, or (without data) zeros. */
 export function f32(shape: Shape, data?: ArrayLike<number>): Tensor<'f32'> {
   const values =
-    data === undefined ? new Float32Array(sizeOf(shape)) : data instanceof Float32Array ? data : Float32Array.from(data)
+    data === undefined
+      ? new Float32Array(sizeOf(shape))
+      : data instanceof Float32Array
+        ? data
+        : Float32Array.from(data)
   return tensor('f32', shape, values)
 }
 
@@ -49,7 +56,10 @@ export function sizeOf(shape: Shape): number {
   let size = 1
   for (const dimension of shape) {
     if (!Number.isInteger(dimension) || dimension < 0) {
-      throw new SternaError('tensor/invalid', `shape [${shape}]: every size must be a whole number ≥ 0, found ${dimension}`)
+      throw new SternaError(
+        'tensor/invalid',
+        `shape [${shape}]: every size must be a whole number ≥ 0, found ${dimension}`,
+      )
     }
     size *= dimension
   }
