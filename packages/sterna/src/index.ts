@@ -79,9 +79,12 @@ export { type PackedReport, reportPacked } from './report/index.ts'
 export {
   createQuantizer,
   type LayerContext,
+  type LayerRow,
   type LayerRule,
+  type Layers,
   type Method,
   type MethodOption,
+  type MethodPreset,
   measureLayers,
   measureTernary,
   methods,

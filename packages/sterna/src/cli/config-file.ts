@@ -1,7 +1,7 @@
 /** `--config FILE.json`: the fields of a run's `config.json`, all of them or some. */
 import { readFileBytes } from '../core/index.node.ts'
 import { closest, SternaError } from '../core/index.ts'
-import { layerRules } from '../ternary/index.ts'
+import { findPreset, layerRules } from '../ternary/index.ts'
 import { lossNames, parameterGroups, type TrainConfig } from '../train/index.ts'
 
 export type ConfigFile = Partial<TrainConfig>
@@ -83,6 +83,16 @@ export function readConfigFile(file: string): ConfigFile {
   const config = isObject(content) && isObject(content.config) ? content.config : content
   if (!isObject(config))
     throw new SternaError('train/config', `${file}: expected an object of training options`)
+  return checkFields(config, file)
+}
+
+/** A method's preset as the fields it sets. */
+export function readPreset(name: string): ConfigFile {
+  const { method, config } = findPreset(name)
+  return { method, ...checkFields(config, `preset ${name}`) }
+}
+
+function checkFields(config: Readonly<Record<string, unknown>>, file: string): ConfigFile {
   for (const [name, value] of Object.entries(config)) {
     if (!Object.hasOwn(fields, name)) {
       throw new SternaError('train/config', `${file}: there is no training option "${name}"`, {

@@ -15,7 +15,7 @@ import {
   parseSchedule,
   type TrainConfig,
 } from '../train/index.ts'
-import { type ConfigFile, readConfigFile } from './config-file.ts'
+import { type ConfigFile, readConfigFile, readPreset } from './config-file.ts'
 import type { FloatSource } from './load-model.ts'
 import {
   addNormalizationOptions,
@@ -30,6 +30,7 @@ export interface TrainFlags extends NormalizationOptions {
   readonly data?: string
   readonly method?: string
   readonly config?: string
+  readonly preset?: string
   readonly option?: readonly string[]
   readonly layers?: LayerRule
   readonly epochs?: number
@@ -57,6 +58,10 @@ export function addTrainOptions(command: Command): Command {
     .option(
       '--config <file>',
       'take options from a JSON file, e.g. another run’s config.json; flags go before it',
+    )
+    .option(
+      '--preset <name>',
+      `a paper’s settings: ${presetNames.join(', ')}; --config and flags go before it`,
     )
     .option('--option <name=value>', 'an option of the method, listed below; may be repeated', repeated)
     .option(
@@ -104,6 +109,7 @@ export function addTrainOptions(command: Command): Command {
   return addNormalizationOptions(command)
 }
 
+const presetNames = methods.flatMap(method => method.presets.map(preset => preset.name))
 const methodNames = methods.map(method => method.name)
 
 /** Which fields a run started from another one takes over: what the images and the split are must not change. */
@@ -117,9 +123,12 @@ const inherited = [
 /** What every configuration must say; the rest has defaults. */
 export type ConfigBase = ConfigFile & Pick<TrainConfig, 'model' | 'data' | 'method'>
 
-/** The file of --config, with model, data and method from flags, file or parent run, in this order. */
+/** The preset and over it the file of --config, with model, data and method from flags, file or parent run, in this order. */
 export function readBase(flags: TrainFlags, parent: TrainConfig | undefined): ConfigBase {
-  const { methodOptions, ...file } = flags.config === undefined ? {} : readConfigFile(flags.config)
+  const { methodOptions, ...file }: ConfigFile = {
+    ...(flags.preset !== undefined && readPreset(flags.preset)),
+    ...(flags.config !== undefined && readConfigFile(flags.config)),
+  }
   const need = (name: 'model' | 'data' | 'method', inherited?: string): string => {
     const value = flags[name] ?? file[name] ?? inherited
     if (value !== undefined) return value
@@ -138,7 +147,7 @@ export function readBase(flags: TrainFlags, parent: TrainConfig | undefined): Co
   }
 }
 
-/** The complete configuration. Precedence: flags, the file of --config, the parent run, defaults of the method. */
+/** The complete configuration. Precedence: flags, the file of --config, the preset, the parent run, defaults of the method. */
 export function buildConfig(
   flags: TrainFlags,
   base: ConfigBase,

@@ -7,6 +7,7 @@ import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
 import { asMatrix, asShape, type Granularity, largestFloat32, meanOf } from './passes.ts'
 import { filterMeans } from './plain.ts'
+import { type MethodPreset, twnPaperMnist } from './preset.ts'
 import type { Quantizer, TernaryWeight } from './types.ts'
 
 export const bpwnOptions = [
@@ -18,6 +19,10 @@ export const bpwnOptions = [
     effect: 'levels ±1, or ± the mean |w| of the layer or of each output filter',
   },
 ] as const satisfies readonly MethodOption[]
+
+export const bpwnPresets = [
+  { name: 'bpwn-mnist', description: 'the binary control of the TWN paper on MNIST', config: twnPaperMnist },
+] as const satisfies readonly MethodPreset[]
 
 export type BpwnOptions = OptionValues<typeof bpwnOptions>
 

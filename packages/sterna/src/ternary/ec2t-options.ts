@@ -1,5 +1,6 @@
 /** The options of EC2T; equations of D. Becking's thesis on EC2T, chapter 4: s 4.16, γ 4.8, ς 4.9. */
 import type { MethodOption, OptionValues } from './options.ts'
+import type { MethodPreset } from './preset.ts'
 import type { LayerContext } from './types.ts'
 
 export const ec2tOptions = [
@@ -70,6 +71,19 @@ export const ec2tOptions = [
     effect: 'moves w_n with the gradient +Σ g as printed instead of the derivative −Σ g',
   },
 ] as const satisfies readonly MethodOption[]
+
+export const ec2tPresets = [
+  {
+    name: 'ec2t-mnist',
+    description: 'the schedule of the EC2T code on LeNet-5, from a float network',
+    config: {
+      model: 'lenet5',
+      epochs: 20,
+      frozenEpochs: 15,
+      schedule: { kind: 'constant', warmUpEpochs: 0 },
+    },
+  },
+] as const satisfies readonly MethodPreset[]
 
 export type Ec2tOptions = OptionValues<typeof ec2tOptions>
 

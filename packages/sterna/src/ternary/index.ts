@@ -1,7 +1,7 @@
 export { assignQuantizers, checkLayers, type LayerRow, type Layers, layerRules } from './layer-table.ts'
 export { selectLayers, weightNames } from './layers.ts'
 export { measureLayers, measureTernary, type TernaryMeasure } from './measure.ts'
-export { createQuantizer, findMethod, type Method, methods, readMethodOption } from './methods.ts'
+export { createQuantizer, findMethod, findPreset, type Method, methods, readMethodOption } from './methods.ts'
 export {
   type BooleanOption,
   type ChoiceOption,
@@ -9,6 +9,7 @@ export {
   type MethodOption,
   type NumberOption,
 } from './options.ts'
+export type { MethodPreset } from './preset.ts'
 export type {
   GroupAdvice,
   LayerContext,

@@ -1,12 +1,13 @@
 /** The table of methods: the only place that knows them by name. */
 import { closest, SternaError } from '../core/index.ts'
-import { bpwnOptions, createBpwn } from './bpwn.ts'
+import { bpwnOptions, bpwnPresets, createBpwn } from './bpwn.ts'
 import { createEc2t } from './ec2t.ts'
-import { ec2tOptions } from './ec2t-options.ts'
+import { ec2tOptions, ec2tPresets } from './ec2t-options.ts'
 import { type MethodOption, type OptionValues, readOption, resolveOptions } from './options.ts'
-import { createTga, tgaOptions } from './tga.ts'
-import { createTtq, ttqOptions } from './ttq.ts'
-import { createTwn, twnOptions } from './twn.ts'
+import type { MethodPreset } from './preset.ts'
+import { createTga, tgaOptions, tgaPresets } from './tga.ts'
+import { createTtq, ttqOptions, ttqPresets } from './ttq.ts'
+import { createTwn, twnOptions, twnPresets } from './twn.ts'
 import type { Quantizer } from './types.ts'
 
 export interface Method {
@@ -14,6 +15,7 @@ export interface Method {
   /** One line for a list. */
   readonly description: string
   readonly options: readonly MethodOption[]
+  readonly presets: readonly MethodPreset[]
   /** Undefined for a method that quantizes nothing. Options left out take their defaults. */
   create(options: Readonly<Record<string, unknown>>): Quantizer | undefined
 }
@@ -23,31 +25,53 @@ function define<const Options extends readonly MethodOption[]>(
   description: string,
   options: Options,
   create: (options: OptionValues<Options>) => Quantizer | undefined,
+  presets: readonly MethodPreset[] = [],
 ): Method {
-  return { name, description, options, create: given => create(resolveOptions(name, options, given)) }
+  return {
+    name,
+    description,
+    options,
+    presets,
+    create: given => create(resolveOptions(name, options, given)),
+  }
 }
 
 export const methods: readonly Method[] = [
   define('float', 'no quantization: every layer keeps its float weights', [], () => undefined),
-  define('bpwn', 'binary weights −1 and +1 by sign, the control of the TWN paper', bpwnOptions, createBpwn),
+  define(
+    'bpwn',
+    'binary weights −1 and +1 by sign, the control of the TWN paper',
+    bpwnOptions,
+    createBpwn,
+    bpwnPresets,
+  ),
   define(
     'twn',
     'ternary weights by a threshold on |w|, with the magnitude of least squared error',
     twnOptions,
     createTwn,
+    twnPresets,
   ),
   define(
     'ec2t',
     'ternary weights with two learned magnitudes, assigned under an entropy constraint',
     ec2tOptions,
     createEc2t,
+    ec2tPresets,
   ),
-  define('ttq', 'ternary weights with two learned magnitudes under a fixed threshold', ttqOptions, createTtq),
+  define(
+    'ttq',
+    'ternary weights with two learned magnitudes under a fixed threshold',
+    ttqOptions,
+    createTtq,
+    ttqPresets,
+  ),
   define(
     'tga',
     'ternary weights with a learned threshold, the magnitude following from a Gaussian',
     tgaOptions,
     createTga,
+    tgaPresets,
   ),
 ]
 
@@ -59,6 +83,18 @@ export function findMethod(name: string): Method {
   throw new SternaError('quantizer/option', `no method is named "${name}"`, {
     hint: `did you mean ${closest(name, known).join(', ')}?`,
     detail: { method: name, known },
+  })
+}
+
+/** The preset of this name and its method, or an error that names the nearest ones. */
+export function findPreset(name: string): MethodPreset & { readonly method: string } {
+  const all = methods.flatMap(({ name: method, presets }) => presets.map(preset => ({ ...preset, method })))
+  const found = all.find(preset => preset.name === name)
+  if (found !== undefined) return found
+  const known = all.map(preset => preset.name)
+  throw new SternaError('quantizer/option', `no preset is named "${name}"`, {
+    hint: `did you mean ${closest(name, known).join(', ')}?`,
+    detail: { preset: name, known },
   })
 }
 

@@ -4,6 +4,7 @@ import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
 import { asMatrix, asShape, dot, outside, pick } from './passes.ts'
 import { signsOutside } from './plain.ts'
+import type { MethodPreset } from './preset.ts'
 import { fitFrom, fitIndex, fitOf } from './tga-fit.ts'
 import type { Quantizer } from './types.ts'
 
@@ -44,6 +45,19 @@ export const tgaOptions = [
       'two passes a batch, δ first and the rest with the new δ, as published, or one pass for both at half the time',
   },
 ] as const satisfies readonly MethodOption[]
+
+export const tgaPresets = [
+  {
+    name: 'tga-all-layers',
+    description: 'the TGA authors’ settings with the first and the last layer ternary, from a float network',
+    config: {
+      layers: 'all',
+      epochs: 50,
+      batchSize: 256,
+      schedule: { kind: 'step', epochs: [25, 30, 35], factor: 0.2, warmUpEpochs: 0 },
+    },
+  },
+] as const satisfies readonly MethodPreset[]
 
 export type TgaOptions = OptionValues<typeof tgaOptions>
 

@@ -3,6 +3,7 @@ import { f32, type Tensor } from '../core/index.ts'
 import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
 import { asMatrix, largestFloat32, meanOf, outside, smallestThreshold } from './passes.ts'
+import type { MethodPreset } from './preset.ts'
 import {
   assignBetween,
   levelSizes,
@@ -54,6 +55,24 @@ export const ttqOptions = [
     effect: 'moves w_n with the gradient +Σ g as printed instead of the derivative −Σ g',
   },
 ] as const satisfies readonly MethodOption[]
+
+export const ttqPresets = [
+  {
+    name: 'ttq',
+    description: 'the TTQ authors’ CIFAR-10 settings, from a float network',
+    config: {
+      methodOptions: { initialMagnitude: 'one' },
+      layers: 'float-first-last',
+      epochs: 160,
+      batchSize: 128,
+      augmentation: { pad: 4, flip: true },
+      optimiser: { kind: 'sgd', momentum: 0.9, nesterov: false },
+      learningRate: { latent: 0.1, state: 0.1, rest: 0.1 },
+      weightDecay: { latent: 2e-4, state: 2e-4, rest: 2e-4 },
+      schedule: { kind: 'step', epochs: [82, 123, 150], factor: 0.1, warmUpEpochs: 0 },
+    },
+  },
+] as const satisfies readonly MethodPreset[]
 
 export type TtqOptions = OptionValues<typeof ttqOptions>
 

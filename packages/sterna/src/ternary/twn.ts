@@ -4,6 +4,7 @@ import type { GraphBuilder, Value } from '../graph/index.ts'
 import type { MethodOption, OptionValues } from './options.ts'
 import { asMatrix, asShape, largestFloat32, meanOf, signsBeyond, smallestThreshold } from './passes.ts'
 import { filterMeans, mapGroups, signsOutside } from './plain.ts'
+import { type MethodPreset, twnPaperMnist } from './preset.ts'
 import { exactThreshold, exactThresholdOf } from './twn-exact.ts'
 import type { Quantizer, TernaryWeight } from './types.ts'
 
@@ -34,6 +35,14 @@ export const twnOptions = [
     effect: 'one threshold and magnitude for the layer, or one for each output filter',
   },
 ] as const satisfies readonly MethodOption[]
+
+export const twnPresets = [
+  {
+    name: 'twn-mnist',
+    description: 'the TWN paper on MNIST, with the cross-entropy of its released code',
+    config: twnPaperMnist,
+  },
+] as const satisfies readonly MethodPreset[]
 
 export type TwnOptions = OptionValues<typeof twnOptions>
 
