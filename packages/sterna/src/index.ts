@@ -77,6 +77,7 @@ export {
 } from './pack/index.ts'
 export { type PackedReport, reportPacked } from './report/index.ts'
 export {
+  addMethod,
   createQuantizer,
   type LayerContext,
   type LayerRow,
@@ -88,7 +89,9 @@ export {
   measureLayers,
   measureTernary,
   methods,
+  type NewMethod,
   type Quantizer,
+  type QuantizerState,
   selectLayers,
   type TernaryMeasure,
   type TernaryWeight,

@@ -1,7 +1,16 @@
 export { assignQuantizers, checkLayers, type LayerRow, type Layers, layerRules } from './layer-table.ts'
 export { selectLayers, weightNames } from './layers.ts'
 export { measureLayers, measureTernary, type TernaryMeasure } from './measure.ts'
-export { createQuantizer, findMethod, findPreset, type Method, methods, readMethodOption } from './methods.ts'
+export {
+  addMethod,
+  createQuantizer,
+  findMethod,
+  findPreset,
+  type Method,
+  methods,
+  type NewMethod,
+  readMethodOption,
+} from './methods.ts'
 export {
   type BooleanOption,
   type ChoiceOption,

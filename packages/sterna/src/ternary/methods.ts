@@ -36,7 +36,7 @@ function define<const Options extends readonly MethodOption[]>(
   }
 }
 
-export const methods: readonly Method[] = [
+const table: Method[] = [
   define('float', 'no quantization: every layer keeps its float weights', [], () => undefined),
   define(
     'bpwn',
@@ -74,6 +74,26 @@ export const methods: readonly Method[] = [
     tgaPresets,
   ),
 ]
+
+/** Every method there is, those that were added included. */
+export const methods: readonly Method[] = table
+
+/** What a method of one's own has to say; without options or presets it has none. */
+export type NewMethod = Pick<Method, 'name' | 'description' | 'create'> &
+  Partial<Pick<Method, 'options' | 'presets'>>
+
+/** Makes a method known by its name, for configurations and layer tables. */
+export function addMethod({ name, description, options = [], presets = [], create }: NewMethod): void {
+  if (methods.some(method => method.name === name))
+    throw new SternaError('quantizer/option', `there is a method named "${name}" already`)
+  table.push({
+    name,
+    description,
+    options,
+    presets,
+    create: given => create(resolveOptions(name, options, given)),
+  })
+}
 
 /** The method of this name, or an error that names the nearest ones. */
 export function findMethod(name: string): Method {
