@@ -1,5 +1,5 @@
 /** What a writer of `.sterna` files shares with the reader: `sterna-runtime/format`. */
-export { forbiddenInNames } from './byte-reader.ts'
+export { ByteReader, forbiddenInNames } from './byte-reader.ts'
 export {
   applyFactors,
   type BitCoder,

@@ -42,7 +42,8 @@ export function encodeSmall(tensor: StoredTernary, mixed = false): Uint8Array {
   return best
 }
 
-function encodeContexts(tensor: StoredTernary, selector: number, mixed: boolean): Uint8Array {
+/** One trial of `encodeSmall`, with the memory that `selector` names. */
+export function encodeContexts(tensor: StoredTernary, selector: number, mixed: boolean): Uint8Array {
   const { shape, assignment } = tensor
   const geometry = geometryOf(shape)
   const { nonZeros, negatives } = countLevels(assignment)
