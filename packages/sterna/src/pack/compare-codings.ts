@@ -1,0 +1,76 @@
+/** What one ternary tensor would take in other formats. */
+import type { TernaryTensor } from 'sterna-runtime'
+import { type EncodedTensor, encodeTensor, type Profile } from './encode-tensor.ts'
+
+/** A general compressor, e.g. gzip of `node:zlib`; given one byte a weight, −1, 0 or +1. */
+export type Compressor = (bytes: Uint8Array) => number
+
+export interface CodingSize {
+  readonly name: string
+  /** Of the assignment; magnitudes are left out except where the format counts a value for each weight. */
+  readonly bytes: number
+}
+
+export interface CodingComparison {
+  readonly weights: number
+  readonly zeros: number
+  /** The weights' order-0 entropy: what no code without context goes below. */
+  readonly entropyBytes: number
+  /** Sterna's profiles without magnitudes, then the other formats, then the compressors. */
+  readonly codings: readonly CodingSize[]
+}
+
+const profiles = ['plain', 'fast', 'small', 'max'] as const satisfies readonly Profile[]
+
+/**
+ * Sizes of the assignment of `tensor` in every coding. CSR and CER count as EC2T does (Marban et al. 2020): CSR
+ * 16-bit values and columns, 1 bit of sign folded into the value, 16-bit row pointers; CER 16-bit columns in order of
+ * value and two 16-bit pointers a row; each 32 bits for the two magnitudes.
+ */
+export function compareCodings(
+  tensor: TernaryTensor,
+  compressors: Readonly<Record<string, Compressor>> = {},
+): CodingComparison {
+  const { assignment, shape } = tensor
+  const weights = assignment.length
+  const zeros = assignment.reduce((count, level) => count + (level === 0 ? 1 : 0), 0)
+  const nonZeros = weights - zeros
+  const rows = shape[0] ?? 1
+  const bits: readonly (readonly [name: string, bits: number])[] = [
+    ['2-bit', 2 * weights],
+    ['TQ1_0', 1.6875 * 256 * Math.ceil(weights / 256)],
+    ['mask + sign', weights + nonZeros],
+    ['CSR', 17 * nonZeros + 16 * (rows + 1) + 32],
+    ['CER', 16 * nonZeros + 32 * (rows + 1) + 32],
+  ]
+  const levels = new Uint8Array(assignment.buffer, assignment.byteOffset, weights)
+  return {
+    weights,
+    zeros,
+    entropyBytes: entropyBits(assignment) / 8,
+    codings: [
+      ...profiles.map(profile => ({ name: profile, bytes: assignmentBytes(tensor, profile) })),
+      ...bits.map(([name, count]) => ({ name, bytes: Math.ceil(count / 8) })),
+      ...Object.entries(compressors).map(([name, compress]) => ({ name, bytes: compress(levels) })),
+    ],
+  }
+}
+
+/** Bits of all levels at the entropy of their frequencies in this tensor (order 0). */
+export function entropyBits(assignment: Int8Array): number {
+  const counts = [0, 0, 0]
+  for (const level of assignment) counts[level + 1]! += 1
+  return counts.reduce(
+    (bits, count) => (count === 0 ? bits : bits - count * Math.log2(count / assignment.length)),
+    0,
+  )
+}
+
+/** The payload with two magnitudes of 16 bits for the tensor, without those. */
+function assignmentBytes(tensor: TernaryTensor, profile: Profile): number {
+  const one = Float32Array.of(1)
+  const { shape, assignment } = tensor
+  const bare: TernaryTensor = { kind: 'ternary', shape, assignment, positive: one, negative: one }
+  const encoded: EncodedTensor = encodeTensor(bare, 'weights', profile)
+  return encoded.payload.length - 4
+}
