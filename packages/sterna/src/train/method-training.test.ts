@@ -111,6 +111,33 @@ describe('the defaults of every method', () => {
   })
 })
 
+describe('optimisers of groups', () => {
+  const config = tinyConfig('tga')
+  const sgd = { kind: 'sgd', momentum: 0.9, nesterov: false } as const
+  const check = (groupOptimisers: unknown) => () => checkConfig({ ...config, groupOptimisers } as TrainConfig)
+
+  it('are checked like the one they replace', () => {
+    check({ latent: sgd, rest: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } })()
+    assert.throws(check({ threshold: sgd }), /groupOptimisers: expected groups out of latent, state, rest/)
+    assert.throws(check({ state: { ...sgd, momentum: 1 } }), /groupOptimisers\.state\.momentum: .*found 1/)
+    assert.throws(check({ state: null }), /groupOptimisers\.state: expected an object/)
+    assert.throws(check([sgd]), /groupOptimisers: expected an object/)
+  })
+
+  it('keep their own tensors', () => {
+    const { layers } = quantizeNetwork(tinyNetwork(), createQuantizer('tga'), 'all')
+    const { moments } = buildStep(tinyNetwork().graph, layers, { ...config, groupOptimisers: { rest: sgd } })
+    for (const key of [
+      'fc.weight@first',
+      'fc.weight@second',
+      'fc.weight@threshold@first',
+      'fc.bias@momentum',
+    ])
+      assert.ok(moments.has(key), key)
+    assert.ok(!moments.has('fc.bias@first') && !moments.has('fc.weight@momentum'))
+  })
+})
+
 /** x -> w -> relu -> w again, by one parameter or by two. */
 function repeated(isTied: boolean): Model {
   const b = new GraphBuilder('repeated')
