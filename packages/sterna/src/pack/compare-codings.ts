@@ -1,6 +1,7 @@
 /** What one ternary tensor would take in other formats. */
 import type { TernaryTensor } from 'sterna-runtime'
 import { type EncodedTensor, encodeTensor, type Profile } from './encode-tensor.ts'
+import { entropyBits } from './entropy.ts'
 
 /** A general compressor, e.g. gzip of `node:zlib`; given one byte a weight, −1, 0 or +1. */
 export type Compressor = (bytes: Uint8Array) => number
@@ -54,16 +55,6 @@ export function compareCodings(
       ...Object.entries(compressors).map(([name, compress]) => ({ name, bytes: compress(levels) })),
     ],
   }
-}
-
-/** Bits of all levels at the entropy of their frequencies in this tensor (order 0). */
-export function entropyBits(assignment: Int8Array): number {
-  const counts = [0, 0, 0]
-  for (const level of assignment) counts[level + 1]! += 1
-  return counts.reduce(
-    (bits, count) => (count === 0 ? bits : bits - count * Math.log2(count / assignment.length)),
-    0,
-  )
 }
 
 /** The payload with two magnitudes of 16 bits for the tensor, without those. */

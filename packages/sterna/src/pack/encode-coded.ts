@@ -13,6 +13,7 @@ import {
   type TernaryModel,
 } from 'sterna-runtime/format'
 import { ByteWriter } from './byte-writer.ts'
+import { entropyBits } from './entropy.ts'
 import { RangeEncoder } from './range-encoder.ts'
 
 /** A ternary tensor as it lies in a file. */
@@ -25,24 +26,33 @@ export interface StoredTernary {
   readonly assignment: Int8Array
 }
 
-/** The memory that suits most layers, and what else is tried where contexts help at all. */
-const usualMemory = 3
-const otherMemories = [4, 5] as const
+/** The memory that suits most layers, and what `max` tries besides. */
+const usualMemory = 4
+const otherMemories = [3, 5] as const
 
-/** The payload of the `small` codec, or of `max` if `mixed`: contexts, or fixed probabilities where those are shorter. */
-export function encodeSmall(tensor: StoredTernary, mixed = false): Uint8Array {
-  let best = encodeContexts(tensor, usualMemory, mixed)
-  const fixed = encodeFixed(tensor)
-  if (fixed.length <= best.length) return fixed
-  for (const selector of otherMemories) {
-    const other = encodeContexts(tensor, selector, mixed)
-    if (other.length >= best.length) break
-    best = other
-  }
-  return best
+/** The payload of the `small` codec: contexts, or fixed probabilities where those are shorter. */
+export function encodeSmall(tensor: StoredTernary): Uint8Array {
+  return shorter(encodeContexts(tensor, usualMemory, false), tensor)
 }
 
-/** One trial of `encodeSmall`, with the memory that `selector` names. */
+/** The payload of the `max` codec, of the memory that suits best. */
+export function encodeMax(tensor: StoredTernary): Uint8Array {
+  let best = encodeContexts(tensor, usualMemory, true)
+  for (const selector of otherMemories) {
+    const other = encodeContexts(tensor, selector, true)
+    if (other.length < best.length) best = other
+  }
+  return shorter(best, tensor)
+}
+
+/** Fixed probabilities come to the entropy and a few bytes more: only then are they worth a trial. */
+function shorter(contexts: Uint8Array, tensor: StoredTernary): Uint8Array {
+  if (contexts.length < entropyBits(tensor.assignment) / 8) return contexts
+  const fixed = encodeFixed(tensor)
+  return fixed.length < contexts.length ? fixed : contexts
+}
+
+/** With the memory that `selector` names; `mixed` as in `max`. */
 export function encodeContexts(tensor: StoredTernary, selector: number, mixed: boolean): Uint8Array {
   const { shape, assignment } = tensor
   const geometry = geometryOf(shape)

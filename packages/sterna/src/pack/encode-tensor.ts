@@ -21,7 +21,7 @@ import {
 import { SternaError, sizeOf } from '../core/index.ts'
 import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { encodeHalves, encodeInt8, encodeSmall, type StoredTernary } from './encode-coded.ts'
+import { encodeHalves, encodeInt8, encodeMax, encodeSmall, type StoredTernary } from './encode-coded.ts'
 import { encodeFast } from './encode-fast.ts'
 
 export interface EncodedTensor {
@@ -89,28 +89,38 @@ function denseCodings(
 
 function ternaryCodings(tensor: TernaryTensor, name: string, profile: Profile): readonly EncodedTensor[] {
   const stored = storedTernary(tensor, name)
-  const plain = encodePlainTernary(stored)
+  const coded = codedTernary(stored, profile)
+  const shortest = Math.min(...coded.map(({ payload }) => payload.length))
+  return shortest < plainBytes(stored) ? coded : [encodePlainTernary(stored), ...coded]
+}
+
+function codedTernary(stored: StoredTernary, profile: Profile): readonly EncodedTensor[] {
   switch (profile) {
     case 'plain':
-      return [plain]
+      return []
     case 'fast': {
       const payload = encodeFast(stored)
       // What says next to nothing would be beyond the weights a byte may stand for.
-      return payload.length < fastCodec.minimumBytes(stored.shape)
-        ? [plain]
-        : [plain, { codec: fastCodec, payload }]
+      return payload.length < fastCodec.minimumBytes(stored.shape) ? [] : [{ codec: fastCodec, payload }]
     }
     case 'small':
-      return [plain, { codec: smallCodec, payload: encodeSmall(stored) }]
+      return [{ codec: smallCodec, payload: encodeSmall(stored) }]
     case 'max':
       return [
-        plain,
         { codec: smallCodec, payload: encodeSmall(stored) },
-        { codec: maxCodec, payload: encodeSmall(stored, true) },
+        { codec: maxCodec, payload: encodeMax(stored) },
       ]
     default:
       return profile satisfies never
   }
+}
+
+/** What `encodePlainTernary` comes to. */
+function plainBytes({ magnitudes, assignment }: StoredTernary): number {
+  let nonZeros = 0
+  for (const level of assignment) nonZeros += level & 1
+  const mask = nonZeros < assignment.length ? Math.ceil(assignment.length / 8) : 0
+  return 1 + 2 * magnitudes.length + mask + Math.ceil(nonZeros / 8)
 }
 
 function encodePlainTernary({ layout, magnitudes, assignment }: StoredTernary): EncodedTensor {
@@ -129,7 +139,8 @@ export function storedTernary(tensor: TernaryTensor, name: string): StoredTernar
   const { positive, negative, factors } = tensor
   const shape = shapeOf(tensor.shape)
   expectLength(tensor.assignment, shape.elements, `${name}, assignment`)
-  if (!tensor.assignment.every(level => level >= -1 && level <= 1)) {
+  for (const level of tensor.assignment) {
+    if (level >= -1 && level <= 1) continue
     throw new SternaError('tensor/invalid', `tensor "${name}": expected an assignment of −1, 0 and +1`)
   }
   const layout: MagnitudeLayout =

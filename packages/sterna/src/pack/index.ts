@@ -3,11 +3,12 @@ export {
   type CodingSize,
   type Compressor,
   compareCodings,
-  entropyBits,
 } from './compare-codings.ts'
 export { denseTernary, detectTernary } from './detect-ternary.ts'
 export { diffSterna, type FlippedLevels, type SternaDiff, type TensorDiff } from './diff.ts'
 export type { Profile } from './encode-tensor.ts'
+export { entropyBits } from './entropy.ts'
+export { type CodingMeasurement, type CodingSpeed, measureCodings } from './measure-codings.ts'
 export { type Packed, type PackOptions, packModel } from './pack.ts'
 export type { PackedLayer, PackReport } from './pack-report.ts'
 export { toModel } from './to-model.ts'

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { readSterna, type TernaryTensor } from 'sterna-runtime'
 import { ByteReader, fastCodec, maxCodec, smallCodec } from 'sterna-runtime/format'
 import { Random } from '../core/index.ts'
-import { encodeContexts, encodeSmall } from './encode-coded.ts'
+import { encodeContexts, encodeMax, encodeSmall } from './encode-coded.ts'
 import { encodeFast } from './encode-fast.ts'
 import type { Profile } from './encode-tensor.ts'
 import { writeSterna } from './write-sterna.ts'
@@ -110,7 +110,7 @@ test('both decoders agree on tensors of any shape in every ternary codec', () =>
     }
     const payloads = [
       [smallCodec, encodeSmall(stored)],
-      [maxCodec, encodeSmall(stored, true)],
+      [maxCodec, encodeMax(stored)],
       [maxCodec, encodeContexts(stored, random.below(6), true)],
       [fastCodec, encodeFast(stored)],
     ] as const

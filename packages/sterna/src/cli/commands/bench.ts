@@ -17,6 +17,7 @@ import type { Output } from '../output.ts'
 import { describeEngine } from '../predictors.ts'
 import { optimisers } from '../train-options.ts'
 import { versions } from '../versions.ts'
+import { benchCodecCommand } from './bench-codec.ts'
 
 export function benchCommand(): Command {
   const group = createCommand('bench [what]', {
@@ -27,9 +28,10 @@ export function benchCommand(): Command {
   })
   group.addCommand(trainCommand())
   group.addCommand(inferCommand())
+  group.addCommand(benchCodecCommand())
   return defineAction<object>(group, async (output, _options, what) => {
     // Known names have gone to their own commands.
-    if (what !== undefined) oneOf('bench', ['train', 'infer'])(what)
+    if (what !== undefined) oneOf('bench', ['train', 'infer', 'codec'])(what)
     const train = await benchTrain(output, trainDefaults)
     const infer = await benchInfer(output, inferDefaults)
     output.result({ train: train.value, infer: infer.value }, `${train.text}\n\n${infer.text}`)
