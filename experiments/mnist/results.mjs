@@ -1,13 +1,17 @@
 /** Evaluates finished runs once on the test set, unpacked and packed, and writes the result tables. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import {
+  createEngine,
+  createEnginePredictor,
+  evaluate,
+  loadRun,
+  measureLayers,
+  openDataset,
+  packModel,
+  toModel,
+} from 'sterna/node'
 import { load } from 'sterna-runtime'
-import { openDataset } from '../../packages/sterna/dist/data/index.node.js'
-import { createEngine } from '../../packages/sterna/dist/engine/index.node.js'
-import { packModel, toModel } from '../../packages/sterna/dist/pack/index.js'
-import { measureLayers } from '../../packages/sterna/dist/ternary/index.js'
-import { createEnginePredictor, evaluate } from '../../packages/sterna/dist/train/index.js'
-import { loadRun } from '../../packages/sterna/dist/train/index.node.js'
 
 const BATCH = 250
 
@@ -24,7 +28,7 @@ async function measure(engine, dataset, { config, seed, directory }) {
 
   const { normalization } = run.config
   const packed = packModel(run.model, run.ternary, {
-    dense: 'i8',
+    dense: 'f16',
     metadata: { normalization, classes: dataset.classes },
   })
   const file = join(directory, 'model.sterna')
@@ -131,7 +135,6 @@ export async function writeResults(jobs, { data, here }) {
     console.error(JSON.stringify(rows.at(-1)))
   }
   await engine.close()
-  mkdirSync(here, { recursive: true })
   writeFileSync(join(here, 'results.json'), `${JSON.stringify(rows, null, 2)}\n`)
   const readme = join(here, 'README.md')
   const text = readFileSync(readme, 'utf8')
