@@ -16,8 +16,8 @@ export interface ReadSterna {
 /**
  * Checks and decodes `bytes`, which must be exactly one file. Whatever the bytes, it returns or throws
  * SternaError: 'file/bad-magic', 'file/truncated', 'file/damaged', 'file/unsupported' or 'file/limit'.
- * What it allocates is bounded by a small multiple of the bytes given; nothing it returns shares memory
- * with them.
+ * What it allocates is bounded by a small multiple of the bytes given and, for range-coded weights, by 1024 of
+ * them a byte and `fileLimits.codedElements`; nothing it returns shares memory with the bytes.
  */
 export function readSterna(bytes: Uint8Array): ReadSterna {
   const container = readContainer(bytes)

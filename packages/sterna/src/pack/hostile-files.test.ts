@@ -10,6 +10,11 @@ const whole = writeSterna(smallModel())
 const sections = ['tensors', 'graph', 'payload', 'metadata'] as const
 type Contents = Record<(typeof sections)[number], Uint8Array>
 
+test('the file that is damaged here has range-coded weights', () => {
+  const codecs = readSterna(whole).account.sections.map(part => part.codec)
+  assert.ok(codecs.includes('small') && codecs.includes('i8-coded'), `${codecs}`)
+})
+
 test('any bit turned is an error', () => {
   for (let index = 0; index < whole.length; index++) {
     for (let bit = 0; bit < 8; bit++) {
@@ -271,8 +276,11 @@ function graphOfAdd(): number[] {
 
 function smallModel(): PackedModel {
   const pads = [1, 1, 1, 1] as const
-  const assignment = Int8Array.of(1, 0, -1, 0, 0, 1, -1, 0, 1, 0, 0, 0, -1, 0, 1, 0, 1, 0)
-  const scale = Float32Array.of(0.5, -1.5)
+  // Enough for the range-coded payload to be the shortest.
+  const assignment = Int8Array.from({ length: 16 * 27 }, (_, index) =>
+    (index * 7) % 11 < 9 ? 0 : index % 3 === 0 ? -1 : 1,
+  )
+  const scale = Float32Array.from({ length: 16 }, (_, filter) => (filter % 3 === 1 ? -1.5 : 0.5))
   return {
     name: 'small',
     inputs: [{ name: 'image', shape: [1, 1, 4, 4] }],
@@ -300,7 +308,7 @@ function smallModel(): PackedModel {
         'w1',
         {
           kind: 'ternary',
-          shape: [2, 1, 3, 3],
+          shape: [16, 3, 3, 3],
           assignment,
           ...applyFactors({ positive: 0.25, negative: 0.5, scale }),
         },
