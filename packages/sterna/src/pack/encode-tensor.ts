@@ -100,8 +100,10 @@ function codedTernary(stored: StoredTernary, profile: Profile): readonly Encoded
       return []
     case 'fast': {
       const payload = encodeFast(stored)
-      // What says next to nothing would be beyond the weights a byte may stand for.
-      return payload.length < fastCodec.minimumBytes(stored.shape) ? [] : [{ codec: fastCodec, payload }]
+      // What says next to nothing would be beyond the weights a byte may stand for, and `small` is fast on it.
+      return payload.length < fastCodec.minimumBytes(stored.shape)
+        ? codedTernary(stored, 'small')
+        : [{ codec: fastCodec, payload }]
     }
     case 'small':
       return [{ codec: smallCodec, payload: encodeSmall(stored) }]
