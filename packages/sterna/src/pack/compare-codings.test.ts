@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { readSterna, type TernaryTensor } from 'sterna-runtime'
 import { Random } from '../core/index.ts'
-import { compareCodings, diffSterna } from './index.ts'
+import { compareCodings, diffSterna, measureCodings } from './index.ts'
 import { writeSterna } from './write-sterna.ts'
 
 test('the other formats take what their rules say', () => {
@@ -20,6 +20,19 @@ test('the other formats take what their rules say', () => {
   assert.ok(bytes.small! < bytes.gzip! && bytes.small! < bytes['mask + sign']!)
   assert.ok(bytes.small! <= 1.002 * entropyBytes + 16)
   assert.ok(bytes.max! <= bytes.small! && bytes.small! <= bytes.plain!)
+})
+
+test('what is measured is what is compared, and every profile is timed', () => {
+  const tensor = sparse(0.7)
+  const { weights, entropyBytes, profiles, copiedPerSecond } = measureCodings([tensor, tensor], 1)
+  const compared = compareCodings(tensor)
+  assert.equal(weights, 2 * compared.weights)
+  assert.equal(entropyBytes, 2 * compared.entropyBytes)
+  for (const { profile, bytes, ratio, encodedPerSecond, decodedPerSecond } of profiles) {
+    assert.equal(bytes, 2 * compared.codings.find(coding => coding.name === profile)!.bytes)
+    assert.equal(ratio, bytes / entropyBytes)
+    assert.ok(encodedPerSecond > 0 && decodedPerSecond > 0 && copiedPerSecond > decodedPerSecond)
+  }
 })
 
 test('a file does not differ from itself', () => {
