@@ -27,7 +27,6 @@ export {
   type LoaderOptions,
   type Normalization,
   normalizationPresets,
-  parseNormalization,
   readCifar10Part,
   readMnist,
   splitDataset,

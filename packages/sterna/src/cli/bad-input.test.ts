@@ -30,6 +30,10 @@ before(async () => {
     writePng({ width: 30, height: 28, channels: 1, data: new Uint8Array(840) }),
   )
   writeFileSync(inFolder('flat.npy'), writeNpy(f32([10])))
+  const floats = f32([1, 28, 28])
+  writeFileSync(inFolder('floats.npy'), writeNpy(floats))
+  floats.data[3] = Number.NaN
+  writeFileSync(inFolder('nan.npy'), writeNpy(floats))
   writeFileSync(inFolder('typo.json'), '{ "bachSize": 20 }')
   writeFileSync(inFolder('wrong.json'), '{ "batchSize": "20" }')
   writeFileSync(inFolder('broken.json'), '{')
@@ -117,6 +121,8 @@ const cases: readonly (readonly [line: string, status: 1 | 2, says: RegExp])[] =
   ['inspect damaged.sterna', 1, /damaged\.sterna: .*checksum/],
   ['inspect text.sterna', 1, /text\.sterna: .*not a \.sterna file/],
   ['inspect run', 2, /hint: pack it first/],
+  ['inspect odd.safetensors', 2, /inspect takes \.sterna files\nhint: pack it first/],
+  ['bench infer run', 2, /bench infer takes \.sterna files\nhint: pack it first/],
   [`eval text.onnx --data ${TINY_DATA}`, 1, /text\.onnx: /],
   [`eval text.pt --model lenet5 --data ${TINY_DATA}`, 1, /text\.pt: /],
   [`eval odd.safetensors --data ${TINY_DATA}`, 2, /needs --model/],
@@ -127,9 +133,18 @@ const cases: readonly (readonly [line: string, status: 1 | 2, says: RegExp])[] =
   ],
   ['pack good.sterna -o x.sterna', 2, /packed already/],
   ['pack run -o missing/x.sterna', 1, /the folder does not exist/],
+  ['pack run -o run', 2, /--output run: expected a name that ends in \.sterna/],
+  [
+    'pack run -o x.sterna --mean 0.1,0.2@1',
+    2,
+    /expected one value for the mean of 1-channel images, found 2/,
+  ],
   ['run good.sterna --input large.png', 2, /takes images of 28×28 pixels, this one has 30×28/],
   ['run good.sterna --input text.pt', 2, /expected a \.png or \.npy file/],
   ['run good.sterna --input flat.npy', 2, /expected \[N, 1, 28, 28\] or \[1, 28, 28\], found \[10\]/],
+  ['run good.sterna --input nan.npy', 2, /nan\.npy: element 3 is NaN/],
+  ['run good.sterna --input floats.npy --mean 0.5@1', 2, /--mean: floats\.npy holds floats/],
+  ['run good.sterna --input floats.npy --output scores.txt', 2, /expected a name that ends in \.npy/],
 ]
 
 for (const [line, status, says] of cases) {

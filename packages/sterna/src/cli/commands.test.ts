@@ -134,6 +134,10 @@ test('run classifies a PNG as eval does, and an array of floats as it is', async
   for (const input of ['rgb.png', 'bytes.npy']) {
     assert.deepEqual((await json(`run run.sterna --input ${input} --top 10`)).images, grey.images)
   }
+  writeFileSync(inFolder('batch.npy'), writeNpy(tensor('u8', [3, 28, 28], images.images.slice(0, 3 * 784))))
+  const batch = await json('run run.sterna --input batch.npy --top 10')
+  assert.equal(batch.images.length, 3)
+  assert.deepEqual(batch.images[0], grey.images[0])
   const scores = readNpy(readFileSync(inFolder('scores.npy')))
   assert.deepEqual(scores.shape, [1, 10])
   assert.ok(Math.abs(Number(scores.data[grey.images[0][0].class]) - grey.images[0][0].score) < 1e-6)

@@ -96,10 +96,9 @@ function arrayInput(
 ): InputImages {
   const { dtype, shape } = array
   const image = imageShape.join()
-  const fits =
-    shape.slice(1).join() === image ||
-    shape.join() === image ||
-    (imageShape[0] === 1 && `1,${shape}` === image)
+  // The one channel of grey images may be left out.
+  const grey = imageShape[0] === 1 ? imageShape.slice(1).join() : image
+  const fits = [shape, shape.slice(1)].some(found => found.join() === image || found.join() === grey)
   const count = array.data.length / sizeOf(imageShape)
   if (!fits || count === 0) {
     throw new SternaError(
@@ -111,12 +110,22 @@ function arrayInput(
     case 'u8':
       return { data: normalize(array.data as Uint8Array, imageShape, normalization), count, arePixels: true }
     case 'f32':
-      return { data: array.data as Float32Array, count, arePixels: false }
+      return { data: expectFinite(array.data as Float32Array, file), count, arePixels: false }
     case 'f64':
-      return { data: Float32Array.from(array.data as Float64Array), count, arePixels: false }
+      return {
+        data: expectFinite(Float32Array.from(array.data as Float64Array), file),
+        count,
+        arePixels: false,
+      }
     default:
       throw new SternaError('usage/input', `${file}: expected f32, f64 or u8 numbers, found ${dtype}`)
   }
+}
+
+function expectFinite(data: Float32Array, file: string): Float32Array {
+  const wrong = data.findIndex(value => !Number.isFinite(value))
+  if (wrong < 0) return data
+  throw new SternaError('usage/input', `${file}: element ${wrong} is ${data[wrong]}, expected finite numbers`)
 }
 
 /** Pixels [N, C, H, W] to numbers, by channel. */

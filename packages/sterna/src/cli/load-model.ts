@@ -87,6 +87,14 @@ export function loadModelSource(file: string, network?: string): ModelSource {
   })
 }
 
+/** Reads a `.sterna` file for a command that takes nothing else. */
+export function loadPackedSource(file: string, command: string): PackedSource {
+  if (path.extname(file).toLowerCase() === '.sterna') return packedSource(file)
+  throw new SternaError('usage/input', `${file}: ${command} takes .sterna files`, {
+    hint: `pack it first: sterna pack ${file} -o FILE.sterna`,
+  })
+}
+
 function runSource(directory: string): FloatSource {
   const { config, model, ternary, latent } = loadRun(directory)
   return {

@@ -38,6 +38,12 @@ test('on a terminal, progress and steps are one line that is redrawn and gone be
   assert.equal(stdout.text, 'result\n')
 })
 
+test('a terminal that does not know its width is taken for 80 columns wide', () => {
+  const stderr = collect(true, 0)
+  new Output({}, collect(true), stderr).progress('epoch 1 of 3')
+  assert.equal(stderr.text, '\r\x1b[2Kepoch 1 of 3')
+})
+
 test('elsewhere, a step is a line without control characters and progress is silent', () => {
   const stderr = collect(false)
   const output = new Output({}, collect(false), stderr)

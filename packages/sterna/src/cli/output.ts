@@ -57,7 +57,8 @@ export class Output {
   /** What is happening now; shown on a terminal only, in place of what was shown before. */
   progress(text: string): void {
     if (this.isQuiet || !this.redraws) return
-    const columns = this.#stderr.columns ?? 80
+    // A terminal of unknown width says 0.
+    const columns = this.#stderr.columns || 80
     const line = [...text].slice(0, Math.max(1, columns - 1)).join('')
     this.#stderr.write(`\r\x1b[2K${line}`)
     this.#hasProgress = true

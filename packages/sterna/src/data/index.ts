@@ -15,12 +15,10 @@ export { type Batch, createLoader, type Loader, type LoaderOptions, type LoaderP
 export { type MnistRole, readMnist } from './mnist.ts'
 export {
   type Normalization,
-  type NormalizationPreset,
   normalizationPresets,
   normalizationTable,
   overrideNormalization,
-  type PixelUnit,
   parseChannelValues,
-  parseNormalization,
+  spreadNormalization,
 } from './normalization.ts'
 export { type DatasetSplit, type SplitOptions, splitDataset } from './split.ts'

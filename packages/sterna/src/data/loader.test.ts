@@ -213,7 +213,10 @@ test('impossible loaders are refused with the reason', () => {
     [{ images: { ...glyphs.train, count: 0, images: new Uint8Array(0) } }, /0 images/],
     [{ augmentation: { pad: 28, flip: false } }, /padding from 0 to 27/],
     [{ imageShape: [3, 28, 28] }, /pixels/],
-    [{ normalization: { mean: [0, 0], std: [1] } }, /1 or 1 values|expected 1/],
+    [
+      { normalization: { mean: [0, 0], std: [1] } },
+      /expected one value for the mean of 1-channel images, found 2/,
+    ],
     [{ normalization: { mean: [0], std: [0] } }, /above 0/],
   ]
   for (const [change, message] of wrong) {

@@ -7,16 +7,15 @@ import {
   normalizationPresets,
   overrideNormalization,
   parseChannelValues,
-  parseNormalization,
+  spreadNormalization,
 } from './index.ts'
 
 const isUsageError = (error: unknown) => error instanceof SternaError && error.code === 'usage/option'
 
 test('values carry their unit: the same constants on either scale mean the same', () => {
-  assert.deepEqual(parseChannelValues('0.4914,0.4822,0.4465', '1'), [0.4914, 0.4822, 0.4465])
+  assert.deepEqual(parseChannelValues('0.4914,0.4822,0.4465@1'), [0.4914, 0.4822, 0.4465])
   assert.deepEqual(parseChannelValues('0.5@1'), [0.5])
   assert.deepEqual(parseChannelValues(' 51 , 102@255'), [0.2, 0.4])
-  assert.deepEqual(parseChannelValues('127.5@255', '1'), [0.5])
 })
 
 test('values without a unit, or that cannot be in that unit, are refused', () => {
@@ -36,14 +35,15 @@ test('values without a unit, or that cannot be in that unit, are refused', () =>
   }
 })
 
-test('a whole normalisation is a preset or means and deviations', () => {
-  assert.equal(parseNormalization('cifar10'), normalizationPresets.cifar10)
-  assert.deepEqual(parseNormalization('0.1307@1/0.3081@1'), normalizationPresets.mnist)
-  assert.deepEqual(parseNormalization('0.1307/0.3081@1'), normalizationPresets.mnist)
-  assert.deepEqual(parseNormalization('125.3,123,113.9/63,62.1,66.7', '255'), normalizationPresets.ec2t)
-  for (const text of ['cifar', '', '0.1/0.2/0.3@1', '0.5/0@1', '0.5/-1@1', 'toString']) {
-    assert.throws(() => parseNormalization(text), isUsageError, text)
-  }
+test('one value stands for every channel, another number of values is refused', () => {
+  const { mnist, cifar10 } = normalizationPresets
+  assert.deepEqual(spreadNormalization(mnist, 3), {
+    mean: [0.1307, 0.1307, 0.1307],
+    std: [0.3081, 0.3081, 0.3081],
+  })
+  assert.deepEqual(spreadNormalization(cifar10, 3), cifar10)
+  assert.throws(() => spreadNormalization(cifar10, 1), isUsageError)
+  assert.throws(() => spreadNormalization(cifar10, 4), isUsageError)
 })
 
 test('an override replaces only what is given', () => {

@@ -1,4 +1,4 @@
-/** Pixel normalisation: x = (pixel/255 − mean) / std per channel, its named presets and its text form. */
+/** Pixel normalisation: x = (pixel/255 − mean) / std per channel, its named presets and how options change it. */
 import { SternaError } from '../core/index.ts'
 
 /** Mean and standard deviation of pixel/255, one value per channel or one for all channels. */
@@ -6,9 +6,6 @@ export interface Normalization {
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
-
-/** The scale of written values: '1' for fractions of full brightness, '255' for pixel values. */
-export type PixelUnit = '1' | '255'
 
 function over255(mean: readonly number[], std: readonly number[]): Normalization {
   return { mean: mean.map(value => value / 255), std: std.map(value => value / 255) }
@@ -27,40 +24,13 @@ export const normalizationPresets = {
   signed: { mean: [0.5], std: [0.5] },
 } as const satisfies Record<string, Normalization>
 
-export type NormalizationPreset = keyof typeof normalizationPresets
-
-/**
- * A normalisation from text: a preset's name, or means and deviations as `MEANS/STDS`, each a comma list
- * whose unit is given by `@1` or `@255` at its end, or by `unit`. For example `cifar10`,
- * `0.1307@1/0.3081@1`, or `125.3,123,113.9/63,62.1,66.7` with unit '255'.
- */
-export function parseNormalization(text: string, unit?: PixelUnit): Normalization {
-  const name = text.trim()
-  if (Object.hasOwn(normalizationPresets, name)) return normalizationPresets[name as NormalizationPreset]
-  const parts = name.split('/')
-  if (parts.length !== 2) {
-    throw new SternaError(
-      'usage/option',
-      `normalisation "${text}": expected a preset or MEANS/STDS, found ${parts.length === 1 ? 'an unknown name' : `${parts.length} parts`}`,
-      { hint: `presets: ${Object.keys(normalizationPresets).join(', ')}; or e.g. 0.1307/0.3081@1` },
-    )
-  }
-  // A unit written once, at the end, holds for both lists.
-  const trailing = /@(1|255)\s*$/.exec(parts[1]!)?.[1] as PixelUnit | undefined
-  return checkNormalization({
-    mean: parseChannelValues(parts[0]!, unit ?? trailing),
-    std: parseChannelValues(parts[1]!, unit),
-  })
-}
-
 /**
  * The value of a `--mean` or `--std` option as fractions of full brightness: a comma list with its unit
- * written as `@1` or `@255`, or given by `unit`. Without a unit it is an error, for 0.5 and 125 are easily
- * confused.
+ * written as `@1` (fractions of full brightness) or `@255` (pixel values). Without a unit it is an error, for
+ * 0.5 and 125 are easily confused.
  */
-export function parseChannelValues(text: string, unit?: PixelUnit): number[] {
-  const [list = '', written, ...rest] = text.split('@').map(part => part.trim())
-  const scale = written ?? unit
+export function parseChannelValues(text: string): number[] {
+  const [list = '', scale, ...rest] = text.split('@').map(part => part.trim())
   if (rest.length > 0 || (scale !== '1' && scale !== '255')) {
     throw new SternaError(
       'usage/option',
@@ -90,19 +60,24 @@ export function overrideNormalization(
   override: {
     readonly mean?: string | undefined
     readonly std?: string | undefined
-    readonly unit?: PixelUnit
   },
 ): Normalization {
   return checkNormalization({
-    mean: override.mean === undefined ? base.mean : parseChannelValues(override.mean, override.unit),
-    std: override.std === undefined ? base.std : parseChannelValues(override.std, override.unit),
+    mean: override.mean === undefined ? base.mean : parseChannelValues(override.mean),
+    std: override.std === undefined ? base.std : parseChannelValues(override.std),
   })
 }
 
 function checkNormalization(normalization: Normalization): Normalization {
   for (const value of normalization.std) {
     if (!(value > 0)) {
-      throw new SternaError('usage/option', `normalisation: every deviation must be above 0, found ${value}`)
+      throw new SternaError(
+        'usage/option',
+        `normalisation: every deviation must be above 0, found ${value}`,
+        {
+          hint: 'a deviation of 1 leaves the scale as it is',
+        },
+      )
     }
   }
   return normalization
@@ -113,9 +88,7 @@ function checkNormalization(normalization: Normalization): Normalization {
  * torchvision's ToTensor and Normalize do, so that published weights see exactly the inputs they know.
  */
 export function normalizationTable(normalization: Normalization, channels: number): Float32Array {
-  const mean = spread(normalization.mean, channels, 'mean')
-  const std = spread(normalization.std, channels, 'std')
-  checkNormalization(normalization)
+  const { mean, std } = spreadNormalization(checkNormalization(normalization), channels)
   const table = new Float32Array(channels * 256)
   for (let channel = 0; channel < channels; channel++) {
     for (let pixel = 0; pixel < 256; pixel++) {
@@ -126,11 +99,16 @@ export function normalizationTable(normalization: Normalization, channels: numbe
   return table
 }
 
+/** One mean and one deviation for each channel; 'usage/option' where there are neither one nor as many. */
+export function spreadNormalization({ mean, std }: Normalization, channels: number): Normalization {
+  return { mean: spread(mean, channels, 'mean'), std: spread(std, channels, 'std') }
+}
+
 function spread(values: readonly number[], channels: number, what: string): readonly number[] {
   if (values.length === channels) return values
   if (values.length === 1) return new Array<number>(channels).fill(values[0]!)
   throw new SternaError(
     'usage/option',
-    `normalisation: expected 1 or ${channels} values of ${what} for ${channels}-channel images, found ${values.length}`,
+    `normalisation: expected ${channels === 1 ? 'one value' : `1 or ${channels} values`} for the ${what} of ${channels}-channel images, found ${values.length}`,
   )
 }

@@ -1,7 +1,6 @@
 /** `sterna bench train` and `sterna bench infer`. */
 import { availableParallelism, cpus } from 'node:os'
 import type { Command } from 'commander'
-import { SternaError } from '../../core/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
 import { formatPercent, textTable } from '../../report/index.ts'
 import { createQuantizer, methods } from '../../ternary/index.ts'
@@ -11,7 +10,7 @@ import { type PairedTimes, timePairs } from '../bench/pairs.ts'
 import { prepareStep } from '../bench/training-step.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
-import { loadModelSource } from '../load-model.ts'
+import { loadPackedSource } from '../load-model.ts'
 import { fraction, oneOf, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
 import { describeEngine } from '../predictors.ts'
@@ -182,13 +181,8 @@ function inferCommand(): Command {
 
 async function benchInfer(output: Output, options: BenchInferOptions, file?: string): Promise<BenchReport> {
   const { network, zeros, pairs } = options
-  const source = file === undefined ? undefined : loadModelSource(file)
-  if (source !== undefined && source.kind !== 'sterna') {
-    throw new SternaError('usage/input', `${file}: bench infer takes .sterna files`, {
-      hint: `pack it first: sterna pack ${file} -o FILE.sterna`,
-    })
-  }
-  const packed = source?.packed ?? randomPacked(network, zeros)
+  const packed =
+    file === undefined ? randomPacked(network, zeros) : loadPackedSource(file, 'bench infer').packed
   output.progress('loading')
   const { contestants, difference } = await prepareInference(packed, [
     ...new Set([1, availableParallelism()]),

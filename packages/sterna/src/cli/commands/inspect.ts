@@ -1,10 +1,9 @@
 /** `sterna inspect`. */
 import type { Command } from 'commander'
 import { describeModel } from 'sterna-runtime'
-import { SternaError } from '../../core/index.ts'
 import { inspectText, reportPacked } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
-import { loadModelSource } from '../load-model.ts'
+import { loadPackedSource } from '../load-model.ts'
 
 export function inspectCommand(): Command {
   const command = createCommand('inspect <file>', {
@@ -15,13 +14,8 @@ export function inspectCommand(): Command {
     examples: ['inspect digits.sterna', 'inspect digits.sterna --json'],
   })
   return defineAction<object>(command, async (output, _options, file) => {
-    const source = loadModelSource(file!)
-    if (source.kind !== 'sterna') {
-      throw new SternaError('usage/input', `${file}: inspect reads .sterna files`, {
-        hint: `pack it first: sterna pack ${file} -o FILE.sterna`,
-      })
-    }
-    const report = reportPacked(source.packed, source.account, describeModel(source.packed))
-    output.result({ file, ...report, metadata: source.packed.metadata }, inspectText(report))
+    const { packed, account } = loadPackedSource(file!, 'inspect')
+    const report = reportPacked(packed, account, describeModel(packed))
+    output.result({ file, ...report, metadata: packed.metadata }, inspectText(report))
   })
 }

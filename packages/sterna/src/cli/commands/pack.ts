@@ -20,8 +20,8 @@ export function packCommand(): Command {
   const command = createCommand('pack <model>', {
     summary: 'write a run, an ONNX or a weights file as a small .sterna file',
     description:
-      'Write a .sterna file: batch norm folded, dead channels dropped, ternary layers as masks and signs with ' +
-      '16-bit magnitudes. MODEL is a run directory, an .onnx file, or a weights file with --model NAME; tensors ' +
+      'Write a .sterna file: batch norm folded, dead channels dropped, the signs of ternary layers range-coded, ' +
+      'their magnitudes in 16 bits. MODEL is a run directory, an .onnx file, or a weights file with --model NAME; tensors ' +
       'that hold three values are recognised as ternary.',
     examples: [
       'pack runs/ec2t -o digits.sterna',
@@ -38,6 +38,15 @@ export function packCommand(): Command {
     )
   addNormalizationOptions(command)
   return defineAction<PackCommandOptions>(command, async (output, options, path) => {
+    if (!options.output.toLowerCase().endsWith('.sterna')) {
+      throw new SternaError(
+        'usage/option',
+        `--output ${options.output}: expected a name that ends in .sterna`,
+        {
+          hint: 'the other commands tell a packed file by that ending',
+        },
+      )
+    }
     const source = loadModelSource(path!, options.model)
     if (source.kind === 'sterna') {
       throw new SternaError('usage/input', `${path} is packed already`, {

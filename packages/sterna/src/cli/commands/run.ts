@@ -30,8 +30,8 @@ export function runCommand(): Command {
     summary: 'classify an image or an array with a model',
     description:
       'Classify. A .png must have the size the model takes; colour becomes grey where the model takes one channel, ' +
-      'and pixels are normalised as the model says. A .npy of bytes is taken as pixels, [H, W], [C, H, W] or ' +
-      '[N, C, H, W]; one of floats as numbers that are normalised already.',
+      'and pixels are normalised as the model says. A .npy of bytes is taken as pixels, [H, W], [N, H, W], ' +
+      '[C, H, W] or [N, C, H, W]; one of floats as numbers that are normalised already.',
     examples: ['run digits.sterna --input seven.png', 'run runs/ec2t --input batch.npy --output logits.npy'],
   })
     .requiredOption('--input <file>', 'a .png or .npy file')
@@ -45,12 +45,14 @@ export function runCommand(): Command {
     .option('--top <n>', 'how many classes to print', wholeNumber('--top', 1, 1000), 3)
   addEngineOptions(addNormalizationOptions(command))
   return defineAction<RunCommandOptions>(command, async (output, options, path) => {
+    if (options.output !== undefined) expectNpyName(options.output)
     const source = loadModelSource(path!, options.model)
     const predictor = await openPredictor(source, { ...options, batchSize: 1 })
     try {
       const normalization = chooseNormalization(options, source.normalization)
       const input = readInput(options.input, predictor.imageShape, normalization)
       if (input.arePixels) output.note(`normalised  ${describeNormalization(normalization)}`)
+      else expectNoNormalization(options)
       const size = input.data.length / input.count
       const rows: Float32Array[] = []
       for (let image = 0; image < input.count; image++) {
@@ -119,10 +121,21 @@ function resultTable(results: readonly (readonly RankedClass[])[]): string {
   )
 }
 
+function expectNpyName(file: string): void {
+  if (file.toLowerCase().endsWith('.npy')) return
+  throw new SternaError('usage/option', `--output ${file}: expected a name that ends in .npy`)
+}
+
+function expectNoNormalization({ input, mean, std }: RunCommandOptions): void {
+  if (mean === undefined && std === undefined) return
+  throw new SternaError(
+    'usage/option',
+    `--${mean === undefined ? 'std' : 'mean'}: ${input} holds floats, which are taken as normalised already`,
+    { hint: 'pixels to normalise are bytes (u8)' },
+  )
+}
+
 function writeScores(file: string, rows: readonly Float32Array[]) {
-  if (!file.toLowerCase().endsWith('.npy')) {
-    throw new SternaError('usage/option', `--output ${file}: expected a name that ends in .npy`)
-  }
   const classes = rows[0]!.length
   const scores = new Float32Array(rows.length * classes)
   rows.forEach((row, index) => {
