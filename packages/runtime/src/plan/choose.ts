@@ -205,7 +205,7 @@ export function countNonZeros({ assignment }: TernaryTensor): number {
   return count
 }
 
-export function magnitudesOf({ positive, negative }: TernaryTensor): Magnitudes {
+function magnitudesOf({ positive, negative }: TernaryTensor): Magnitudes {
   const filters = Math.max(positive.length, negative.length)
   for (let filter = 0; filter < filters; filter++) {
     if (positive[filter % positive.length] !== negative[filter % negative.length]) return 'two'

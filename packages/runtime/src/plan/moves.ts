@@ -18,7 +18,7 @@ export interface Movement {
   readonly moves: readonly Move[]
 }
 
-export const movingOperators = ['Transpose', 'Slice', 'Pad', 'Concat'] as const
+const movingOperators = ['Transpose', 'Slice', 'Pad', 'Concat'] as const
 /** What of a node says how numbers move. */
 export type MovingNode = {
   [Op in (typeof movingOperators)[number]]: { readonly op: Op; readonly attributes: InferenceOperators[Op] }

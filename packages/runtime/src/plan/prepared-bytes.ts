@@ -5,8 +5,8 @@ import type { Step } from './steps.ts'
 
 /** Sizes in bytes of what the list kernels read; `kernels/wasm` writes exactly this. */
 export const recordBytes = { equal: 16, two: 20, weighted: 8, max: 4, mean: 16 } as const
-export const offsetBytes = 4
-export const weightedEntryBytes = 8
+const offsetBytes = 4
+const weightedEntryBytes = 8
 
 /** Outputs of one block of a dense matrix: eight vectors of four. */
 export const denseBlock = 32

@@ -49,7 +49,7 @@ export function resolveAxes(axes: readonly number[], rank: number, where: string
 }
 
 /** NumPy's rule: sizes are aligned at the right, and a size of 1 stretches. */
-export function broadcastShapes(a: Shape, b: Shape, where: string): Shape {
+function broadcastShapes(a: Shape, b: Shape, where: string): Shape {
   const rank = Math.max(a.length, b.length)
   return Array.from({ length: rank }, (_, axis) => {
     const left = a[a.length - rank + axis] ?? 1

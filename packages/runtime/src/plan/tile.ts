@@ -3,7 +3,7 @@
  * tiles overlap their neighbours rather than overrun the map.
  */
 
-export const maxAccumulators = 8
+const maxAccumulators = 8
 const lanesPerVector = 4
 
 export interface Tiling {

@@ -71,7 +71,7 @@ async function openRuntime(
   }
 }
 
-export function describeRuntime(kernels: ModelDescription['kernels']): string {
+function describeRuntime(kernels: ModelDescription['kernels']): string {
   return `sterna-runtime ${versions.runtime} (${kernels === 'simd128' ? 'wasm-simd' : 'reference'}, f32)`
 }
 

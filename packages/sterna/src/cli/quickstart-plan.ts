@@ -7,7 +7,7 @@ export interface QuickTraining {
   readonly config: TrainConfig
 }
 
-export const QUICK_MODEL = 'lenet5'
+const QUICK_MODEL = 'lenet5'
 const BATCH_SIZE = 100
 
 /** Images that a training may look at, with repetitions: so much fits into the time, whatever the set's size. */

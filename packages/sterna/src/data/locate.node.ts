@@ -46,7 +46,7 @@ function mnistFileNames(role: MnistRole): string[] {
 }
 
 /** The folders searched when none is named. */
-export function defaultDataRoots(): string[] {
+function defaultDataRoots(): string[] {
   const fromEnvironment = process.env.STERNA_DATA
   return [...(fromEnvironment ? [fromEnvironment] : []), 'data']
 }

@@ -14,7 +14,8 @@ export const ELEMENT_BYTES = {
   bool: 1,
 } as const satisfies Record<DType, number>
 
-const CONSTRUCTORS: { readonly [D in DType]: new (buffer: ArrayBuffer) => DTypeArrays[D] } = {
+/** What holds the elements in memory. */
+export const elementArrays = {
   f32: Float32Array,
   f64: Float64Array,
   f16: Uint16Array,
@@ -24,7 +25,7 @@ const CONSTRUCTORS: { readonly [D in DType]: new (buffer: ArrayBuffer) => DTypeA
   i8: Int8Array,
   u8: Uint8Array,
   bool: Uint8Array,
-}
+} as const satisfies { readonly [D in DType]: { new (buffer: ArrayBuffer): DTypeArrays[D] } }
 
 /**
  * A typed array with a copy of the bytes.
@@ -44,7 +45,7 @@ export function elementsFromBytes<D extends DType>(
   }
   // Not `slice`: for a Node Buffer that makes a view, not a copy.
   const copy = new Uint8Array(bytes)
-  return new CONSTRUCTORS[dtype](copy.buffer)
+  return new elementArrays[dtype](copy.buffer) as DTypeArrays[D]
 }
 
 /** The tensor's elements as little-endian bytes: a view of its data, not a copy. */

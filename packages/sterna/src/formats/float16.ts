@@ -1,4 +1,5 @@
 /** IEEE 754 half precision and bfloat16 as raw bits in 16-bit words. */
+import { halfToFloat } from 'sterna-runtime/format'
 
 const scratchF32 = new Float32Array(1)
 const scratchU32 = new Uint32Array(scratchF32.buffer)
@@ -26,28 +27,10 @@ export function f32ToF16Bits(value: number): number {
   return sign | (quotient + (up ? 1 : 0))
 }
 
-/** The value of half-precision bits, exactly. */
-export function f16BitsToF32(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >>> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
-  scratchU32[0] = ((bits & 0x8000) << 16) | ((exponent + 112) << 23) | (fraction << 13)
-  return scratchF32[0]!
-}
-
-/** float32 values → half-precision bits, ties to even. */
-export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const result = new Uint16Array(values.length)
-  for (let i = 0; i < values.length; i++) result[i] = f32ToF16Bits(values[i]!)
-  return result
-}
-
 /** Half-precision bits → float32 values, exactly. */
 export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const result = new Float32Array(bits.length)
-  for (let i = 0; i < bits.length; i++) result[i] = f16BitsToF32(bits[i]!)
+  for (let i = 0; i < bits.length; i++) result[i] = halfToFloat(bits[i]!)
   return result
 }
 

@@ -10,7 +10,7 @@ export interface StridedView {
 }
 
 /** Row-major strides of a shape. */
-export function contiguousStrides(shape: readonly number[]): number[] {
+function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length)
   let stride = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {

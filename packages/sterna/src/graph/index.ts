@@ -1,5 +1,5 @@
 export { gradients } from './autodiff.ts'
 export { GraphBuilder } from './builder.ts'
-export { isOperatorName, operatorNames } from './operators/index.ts'
+export { operatorNames } from './operators/index.ts'
 export { appendNode, type ReplayOptions, replay, withBatchSize, withoutUnused } from './replay.ts'
 export type { Graph, GraphNode, Model, OperatorName, Operators, TrainingOperators, Value } from './types.ts'

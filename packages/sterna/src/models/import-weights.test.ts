@@ -4,7 +4,7 @@ import path from 'node:path'
 import { after, describe, it, test } from 'node:test'
 import { f32, SternaError, type Tensor, tensor } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
-import { f32ToF16, readPytorch } from '../formats/index.ts'
+import { f32ToF16Bits, readPytorch } from '../formats/index.ts'
 import { withBatchSize } from '../graph/index.ts'
 import { assertNear, generate } from '../graph/testing/pytorch.node.ts'
 import { importWeights } from './import-weights.ts'
@@ -95,7 +95,7 @@ describe('weights are imported', () => {
   it('from double and half precision', () => {
     const bias = weights.get('fc2.bias')!.data as Float32Array
     const wide = new Map(weights).set('fc2.bias', tensor('f64', [2], Float64Array.from(bias)))
-    const half = new Map(weights).set('fc2.bias', tensor('f16', [2], f32ToF16(bias)))
+    const half = new Map(weights).set('fc2.bias', tensor('f16', [2], Uint16Array.from(bias, f32ToF16Bits)))
     for (const tensors of [wide, half])
       assert.deepEqual(importWeights(model, tensors).model.parameters, weights)
   })

@@ -7,6 +7,7 @@ import {
   f16Codec,
   f32Codec,
   fastCodec,
+  halfToFloat,
   i8Codec,
   type MagnitudeLayout,
   magnitudeLayouts,
@@ -19,7 +20,7 @@ import {
   type WeightCodec,
 } from 'sterna-runtime/format'
 import { SternaError, sizeOf } from '../core/index.ts'
-import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
+import { f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeHalves, encodeInt8, encodeMax, encodeSmall, type StoredTernary } from './encode-coded.ts'
 import { encodeFast } from './encode-fast.ts'
@@ -169,7 +170,7 @@ export function storedTernary(tensor: TernaryTensor, name: string): StoredTernar
     shape,
     layout,
     magnitudes: Uint16Array.of(...bits, ...scaleBits),
-    assignment: turnSigns(tensor.assignment.slice(), Float32Array.from(scaleBits, f16BitsToF32)),
+    assignment: turnSigns(tensor.assignment.slice(), Float32Array.from(scaleBits, halfToFloat)),
   }
 }
 

@@ -1,8 +1,8 @@
 /** Chooses how a tensor lies in the file: which storage, which magnitudes. */
 import type { DenseTensor, MagnitudeFactors, TernaryTensor } from 'sterna-runtime'
-import { applyFactors } from 'sterna-runtime/format'
+import { applyFactors, halfToFloat } from 'sterna-runtime/format'
 import type { Shape, Tensor } from '../core/index.ts'
-import { f16BitsToF32, f32ToF16Bits } from '../formats/index.ts'
+import { f32ToF16Bits } from '../formats/index.ts'
 
 const largestHalf = 65504
 
@@ -124,11 +124,11 @@ function storeInt8(shape: Shape, data: Float32Array): DenseTensor | undefined {
 }
 
 function half(value: number): number {
-  return f16BitsToF32(f32ToF16Bits(value))
+  return halfToFloat(f32ToF16Bits(value))
 }
 
 /** The smallest binary16 that is not below `value` ≥ 0. */
 function halfAbove(value: number): number {
   const bits = f32ToF16Bits(value)
-  return f16BitsToF32(bits) < value ? f16BitsToF32(bits + 1) : f16BitsToF32(bits)
+  return halfToFloat(bits) < value ? halfToFloat(bits + 1) : halfToFloat(bits)
 }

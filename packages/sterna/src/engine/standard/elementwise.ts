@@ -12,7 +12,7 @@ function same<Name extends OperatorName>(opType: Name): Rule<Name> {
 }
 
 /** 1 where x > 0, else 0, as clip(3e38·x, 0, 1): several times faster on the CPU than Greater and Cast. */
-export function emitIsPositive(e: OnnxEmitter, x: string, out?: string): string {
+function emitIsPositive(e: OnnxEmitter, x: string, out?: string): string {
   return e.emit('HardSigmoid', [x], { alpha: float(steepest), beta: float(0) }, out)
 }
 

@@ -1,25 +1,12 @@
 /** TensorProto -> Tensor. The data may be raw little-endian bytes or one of several typed lists. */
-import { type DType, type DTypeArrays, SternaError, type Tensor } from '../../core/index.ts'
+import { type DType, SternaError, type Tensor } from '../../core/index.ts'
+import { ELEMENT_BYTES, elementArrays } from '../elements.ts'
 import { onnxDataTypeNames, onnxDataTypes } from './data-types.ts'
 import type { ProtobufReader } from './protobuf-reader.ts'
 
 const dtypes = new Map<number, DType>(
   Object.entries(onnxDataTypes).map(([dtype, code]) => [code, dtype as DType]),
 )
-
-const arrays = {
-  f32: Float32Array,
-  f64: Float64Array,
-  f16: Uint16Array,
-  i64: BigInt64Array,
-  i32: Int32Array,
-  i16: Int16Array,
-  i8: Int8Array,
-  u8: Uint8Array,
-  bool: Uint8Array,
-} as const satisfies {
-  [D in DType]: { new (length: number): DTypeArrays[D]; readonly BYTES_PER_ELEMENT: number }
-}
 
 /** The typed lists that hold small tensors, by element type. */
 type List = 'floats' | 'doubles' | 'ints' | 'bigints'
@@ -85,10 +72,10 @@ export function readTensor(reader: ProtobufReader): { name: string; value: Tenso
     reader.damaged(`${where} has the shape [${dims.slice(0, 8)}]`)
   }
   const list = lists[listOf[dtype]]
-  const itemBytes = arrays[dtype].BYTES_PER_ELEMENT
+  const itemBytes = ELEMENT_BYTES[dtype]
   const found = raw === undefined ? list.length : raw.length / itemBytes
   if (found !== size) reader.damaged(`${where} of shape [${dims}] holds ${size} elements, its data ${found}`)
-  const data = new arrays[dtype](size)
+  const data = new elementArrays[dtype](size)
   if (raw !== undefined) new Uint8Array(data.buffer).set(raw)
   else for (let i = 0; i < size; i++) data[i] = list[i]!
   if (dtype === 'bool') for (let i = 0; i < size; i++) data[i] = data[i] === 0 ? 0 : 1

@@ -18,14 +18,8 @@ export const operatorTable: OperatorTable = {
   ...reduction,
 }
 
-export type { Derivation, OperatorEntry, OperatorTable } from './entry.ts'
-
 /** The names of all operators. */
 export const operatorNames = Object.keys(operatorTable) as (keyof OperatorTable)[]
-
-export function isOperatorName(name: string): name is keyof OperatorTable {
-  return Object.hasOwn(operatorTable, name)
-}
 
 export function operatorEntry<Name extends keyof OperatorTable>(name: Name): OperatorEntry<Name> {
   return operatorTable[name] as OperatorEntry<Name>
