@@ -1,7 +1,9 @@
 /** What one ternary tensor would take in other formats. */
 import type { TernaryTensor } from 'sterna-runtime'
+import type { Shape } from '../core/index.ts'
 import { type EncodedTensor, encodeTensor, type Profile } from './encode-tensor.ts'
 import { entropyBits } from './entropy.ts'
+import { storedAssignment } from './stored-assignment.ts'
 
 /** A general compressor, e.g. gzip of `node:zlib`; given one byte a weight, −1, 0 or +1. */
 export type Compressor = (bytes: Uint8Array) => number
@@ -24,15 +26,16 @@ export interface CodingComparison {
 const profiles = ['plain', 'fast', 'small', 'max'] as const satisfies readonly Profile[]
 
 /**
- * Sizes of the assignment of `tensor` in every coding. CSR and CER count as EC2T does (Marban et al. 2020): CSR
- * 16-bit values and columns, 1 bit of sign folded into the value, 16-bit row pointers; CER 16-bit columns in order of
- * value and two 16-bit pointers a row; each 32 bits for the two magnitudes.
+ * Sizes of the assignment of `tensor`, as a file stores it, in every coding. CSR and CER count as EC2T does (Marban
+ * et al. 2020): CSR 16-bit values and columns, 1 bit of sign folded into the value, 16-bit row pointers; CER 16-bit
+ * columns in order of value and two 16-bit pointers a row; each 32 bits for the two magnitudes.
  */
 export function compareCodings(
   tensor: TernaryTensor,
   compressors: Readonly<Record<string, Compressor>> = {},
 ): CodingComparison {
-  const { assignment, shape } = tensor
+  const { shape } = tensor
+  const assignment = storedAssignment(tensor)
   const weights = assignment.length
   const zeros = assignment.reduce((count, level) => count + (level === 0 ? 1 : 0), 0)
   const nonZeros = weights - zeros
@@ -50,7 +53,7 @@ export function compareCodings(
     zeros,
     entropyBytes: entropyBits(assignment) / 8,
     codings: [
-      ...profiles.map(profile => ({ name: profile, bytes: assignmentBytes(tensor, profile) })),
+      ...profiles.map(profile => ({ name: profile, bytes: assignmentBytes(shape, assignment, profile) })),
       ...bits.map(([name, count]) => ({ name, bytes: Math.ceil(count / 8) })),
       ...Object.entries(compressors).map(([name, compress]) => ({ name, bytes: compress(levels) })),
     ],
@@ -58,9 +61,8 @@ export function compareCodings(
 }
 
 /** The payload with two magnitudes of 16 bits for the tensor, without those. */
-function assignmentBytes(tensor: TernaryTensor, profile: Profile): number {
+function assignmentBytes(shape: Shape, assignment: Int8Array, profile: Profile): number {
   const one = Float32Array.of(1)
-  const { shape, assignment } = tensor
   const bare: TernaryTensor = { kind: 'ternary', shape, assignment, positive: one, negative: one }
   const encoded: EncodedTensor = encodeTensor(bare, 'weights', profile)
   return encoded.payload.length - 4

@@ -1,3 +1,10 @@
+export {
+  type CodingFigures,
+  type CodingReport,
+  type LayerCodings,
+  reportCodings,
+} from './coding-report.ts'
+export { codingText } from './coding-tables.ts'
 export { type ComparedRun, type Comparison, type MethodSummary, summarizeMethods } from './comparison.ts'
 export { comparisonPage } from './comparison-page.ts'
 export {

@@ -1,13 +1,13 @@
 /** `sterna bench codec`. */
 import type { Command } from 'commander'
 import type { PackedModel, TernaryTensor } from 'sterna-runtime'
-import { turnSigns } from 'sterna-runtime/format'
 import { Random, SternaError } from '../../core/index.ts'
 import {
   type CodingMeasurement,
   detectTernary,
   measureCodings,
   packModel,
+  storedAssignment,
   writeSterna,
 } from '../../pack/index.ts'
 import { formatBytes, formatCount, formatPercent, textTable } from '../../report/index.ts'
@@ -78,10 +78,7 @@ function ternaryLayers({ model, ternary }: FloatSource): readonly TernaryTensor[
 /** The ternary layers as they lie in the file: with the signs before batch norm turned them. */
 function storedLayers(packed: PackedModel): readonly TernaryTensor[] {
   return [...packed.tensors.values()].flatMap(tensor => {
-    if (tensor.kind !== 'ternary') return []
-    const { assignment, factors } = tensor
-    if (factors === undefined) return [tensor]
-    return [{ ...tensor, assignment: turnSigns(assignment.slice(), factors.scale) }]
+    return tensor.kind === 'ternary' ? [{ ...tensor, assignment: storedAssignment(tensor) }] : []
   })
 }
 
