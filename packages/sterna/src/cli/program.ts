@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { benchCommand } from './commands/bench.ts'
 import { compareCommand } from './commands/compare.ts'
 import { dataCommand } from './commands/data.ts'
+import { diffCommand } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { packCommand } from './commands/pack.ts'
@@ -32,6 +33,7 @@ const commands = [
   evalCommand,
   packCommand,
   inspectCommand,
+  diffCommand,
   runCommand,
   dataCommand,
   benchCommand,

@@ -7,6 +7,7 @@ export {
 export { codingText } from './coding-tables.ts'
 export { type ComparedRun, type Comparison, type MethodSummary, summarizeMethods } from './comparison.ts'
 export { comparisonPage } from './comparison-page.ts'
+export { diffText } from './diff-text.ts'
 export {
   type MagnitudeRange,
   type PackedLayerReport,

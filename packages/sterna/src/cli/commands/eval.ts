@@ -8,6 +8,7 @@ import { evaluate } from '../../train/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { expectImages } from '../expect-images.ts'
+import { limitView } from '../limit-view.ts'
 import { loadModelSource, type ModelSource } from '../load-model.ts'
 import {
   addNormalizationOptions,
@@ -119,9 +120,4 @@ function chooseSplit(dataset: Dataset, split: Split, source: ModelSource): Image
   }
   const { validation = 0, seed = 0 } = config ?? {}
   return splitDataset(dataset, { validation, seed })[split]
-}
-
-function limitView(view: ImageView, limit = view.count): ImageView {
-  const count = Math.min(limit, view.count)
-  return { source: view.source, indices: view.indices.subarray(0, count), count }
 }
