@@ -67,11 +67,22 @@ export {
   zooEntry,
 } from './models/index.ts'
 export {
+  type CodingComparison,
+  type CodingSize,
+  type Compressor,
+  compareCodings,
   detectTernary,
+  diffSterna,
+  type FlippedLevels,
   type Packed,
+  type PackedToFit,
   type PackOptions,
   type PackReport,
+  type Profile,
   packModel,
+  packToFit,
+  type SternaDiff,
+  type TensorDiff,
   toModel,
 } from './pack/index.ts'
 export { type PackedReport, reportPacked } from './report/index.ts'

@@ -2,39 +2,53 @@
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../../core/index.node.ts'
 import { SternaError } from '../../core/index.ts'
-import { packModel } from '../../pack/index.ts'
+import { type PackedToFit, type Profile, packModel, packToFit } from '../../pack/index.ts'
 import { formatBytes, formatTimes, packTable } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
-import { loadModelSource } from '../load-model.ts'
+import { type FloatSource, loadModelSource } from '../load-model.ts'
 import { addNormalizationOptions, type NormalizationOptions } from '../normalization-options.ts'
-import { oneOf } from '../option-values.ts'
+import { oneOf, wholeNumber } from '../option-values.ts'
 import { packedMetadata } from '../packed-metadata.ts'
 
 interface PackCommandOptions extends NormalizationOptions {
   readonly output: string
   readonly model?: string
-  readonly dense: 'f16' | 'i8'
+  readonly profile?: Profile
+  readonly dense?: 'f16' | 'i8'
+  readonly targetBytes?: number
 }
+
+const profiles = ['plain', 'fast', 'small', 'max'] as const satisfies readonly Profile[]
 
 export function packCommand(): Command {
   const command = createCommand('pack <model>', {
     summary: 'write a run, an ONNX or a weights file as a small .sterna file',
     description:
-      'Write a .sterna file: batch norm folded, dead channels dropped, the signs of ternary layers range-coded, ' +
-      'their magnitudes in 16 bits. MODEL is a run directory, an .onnx file, or a weights file with --model NAME; tensors ' +
+      'Write a .sterna file: batch norm folded, dead channels dropped, weights entropy-coded, ' +
+      'magnitudes and biases in 16 bits. MODEL is a run directory, an .onnx file, or a weights file with --model NAME; tensors ' +
       'that hold three values are recognised as ternary.',
     examples: [
       'pack runs/ec2t -o digits.sterna',
+      'pack runs/ec2t -o digits.sterna --target-bytes 14000',
       'pack resnet20_ec2t.pt --model resnet20 --mean 125.3,123,113.9@255 --std 63,62.1,66.7@255 -o resnet20.sterna',
     ],
   })
     .requiredOption('-o, --output <file>', 'the .sterna file to write')
     .option('--model <name>', 'which network a weights file is for')
     .option(
+      '--profile <name>',
+      'plain, fast (to decode), small or max (a little smaller, several times slower) (default: small)',
+      oneOf('--profile', profiles),
+    )
+    .option(
       '--dense <storage>',
-      'f16 or i8: how layers that are not ternary are stored',
+      'f16 or i8: how layers that are not ternary are stored (default: f16)',
       oneOf('--dense', ['f16', 'i8']),
-      'f16',
+    )
+    .option(
+      '--target-bytes <n>',
+      'choose profile and dense so that the file takes at most n bytes, at the smallest loss',
+      wholeNumber('--target-bytes', 1),
     )
   addNormalizationOptions(command)
   return defineAction<PackCommandOptions>(command, async (output, options, path) => {
@@ -53,13 +67,30 @@ export function packCommand(): Command {
         hint: 'pack the run or the weights file it was made from',
       })
     }
-    const packed = packModel(source.model, source.ternary, {
-      dense: options.dense,
-      metadata: packedMetadata(source, options),
-    })
+    const { dense, profile, ...packed } = packSource(source, options)
     writeFileAtomic(options.output, packed.bytes)
     const { report } = packed
     const line = `wrote ${options.output}: ${formatBytes(report.bytes)}, ${formatTimes(report.ratio)} smaller than float32 (${formatBytes(report.float32Bytes)})`
-    output.result({ file: options.output, ...report }, `${packTable(report)}\n\n${line}`)
+    const choice =
+      options.targetBytes === undefined ? [] : [`fits with --profile ${profile} --dense ${dense}`]
+    output.result(
+      { file: options.output, profile, dense, ...report },
+      [packTable(report), '', ...choice, line].join('\n'),
+    )
   })
+}
+
+function packSource(source: FloatSource, options: PackCommandOptions): PackedToFit {
+  const metadata = packedMetadata(source, options)
+  const { targetBytes, profile = 'small', dense = 'f16' } = options
+  if (targetBytes === undefined) {
+    return { ...packModel(source.model, source.ternary, { dense, profile, metadata }), dense, profile }
+  }
+  for (const option of ['profile', 'dense'] as const) {
+    if (options[option] === undefined) continue
+    throw new SternaError('usage/option', `--${option}: --target-bytes chooses it`, {
+      hint: 'give one of the two',
+    })
+  }
+  return packToFit(source.model, source.ternary, metadata, targetBytes)
 }

@@ -1,0 +1,45 @@
+/** Packs a network into a given number of bytes, at the smallest change to what it computes. */
+import { SternaError } from '../core/index.ts'
+import type { Model } from '../graph/index.ts'
+import type { TernaryWeight } from '../ternary/types.ts'
+import type { Profile } from './encode-tensor.ts'
+import { type Packed, type PackOptions, packModel } from './pack.ts'
+
+/** How a network may be stored, from what costs least to what is smallest: time first, accuracy only then. */
+const ladder = [
+  { dense: 'f16', profile: 'small' },
+  { dense: 'f16', profile: 'max' },
+  { dense: 'i8', profile: 'small' },
+  { dense: 'i8', profile: 'max' },
+] as const satisfies readonly { readonly dense: PackOptions['dense']; readonly profile: Profile }[]
+
+export interface PackedToFit extends Packed {
+  readonly dense: PackOptions['dense']
+  readonly profile: Profile
+}
+
+/**
+ * The first of these that takes at most `targetBytes`: profile `small`, profile `max`, then both with the layers that
+ * are not ternary in 8 instead of 16 bits. Errors: 'usage/option' where none does, with the smallest size reached.
+ */
+export function packToFit(
+  model: Model,
+  ternary: ReadonlyMap<string, TernaryWeight>,
+  metadata: PackOptions['metadata'],
+  targetBytes: number,
+): PackedToFit {
+  let smallest = Number.POSITIVE_INFINITY
+  for (const storage of ladder) {
+    const packed = packModel(model, ternary, { ...storage, metadata })
+    if (packed.bytes.length <= targetBytes) return { ...packed, ...storage }
+    smallest = Math.min(smallest, packed.bytes.length)
+  }
+  throw new SternaError(
+    'usage/option',
+    `the network does not fit ${targetBytes} bytes: the smallest that it packs to is ${smallest} bytes`,
+    {
+      hint: 'train it with more zeros (for EC2T a larger entropyWeight), or make more of its layers ternary',
+      detail: { targetBytes, smallestBytes: smallest },
+    },
+  )
+}
