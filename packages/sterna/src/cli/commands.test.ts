@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { f32, tensor } from '../core/index.ts'
 import { createGlyphs } from '../data/index.ts'
 import { readNpy, writeNpy, writePng } from '../formats/index.ts'
 import { methods } from '../ternary/index.ts'
-import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
+import { command, createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
 const inFolder = (name: string) => path.join(folder, name)
@@ -158,6 +159,20 @@ test('data list knows the sets and where they are', async () => {
       ['glyphs', true],
     ],
   )
+})
+
+test('a result that does not fit onto the disk is a failure in one line', {
+  skip: !existsSync('/dev/full') && 'there is no /dev/full here',
+}, () => {
+  const line = [command, 'data', 'list']
+  const stdout = openSync('/dev/full', 'w')
+  const { status, stderr } = spawnSync(process.execPath, line, {
+    stdio: ['ignore', stdout, 'pipe'],
+    encoding: 'utf8',
+  })
+  closeSync(stdout)
+  assert.equal(status, 1)
+  assert.match(stderr, /^error: cannot write to stdout: ENOSPC.*\n$/)
 })
 
 test('bench prints ratios of the methods and of the engines', async () => {

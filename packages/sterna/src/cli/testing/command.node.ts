@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const command = fileURLToPath(new URL('../../../bin/sterna.js', import.meta.url))
+/** The program that npm calls `sterna`. */
+export const command = fileURLToPath(new URL('../../../bin/sterna.js', import.meta.url))
 
 /** Small enough that training takes a second. */
 export const TINY_DATA = 'glyphs:train=300,test=100'
