@@ -47,6 +47,8 @@ test('every profile of pack makes a file that computes the same; small is the us
   }
   assert.ok(sizes.get('max')! <= sizes.get('small')! && sizes.get('small')! < sizes.get('plain')!)
   assert.equal((await json(`${PACK} -o usual.sterna`)).profile, 'small')
+  const sorted = await json(`${PACK} -o sorted.sterna --sort-channels`)
+  assert.ok(sorted.sortChannels && sorted.bytes <= sizes.get('small')!)
 })
 
 test('--target-bytes changes as little as fits, and says what is reached where nothing does', async () => {
@@ -57,7 +59,7 @@ test('--target-bytes changes as little as fits, and says what is reached where n
   assert.equal(tight.dense, 'i8')
   assert.ok(tight.bytes <= small - 200 && tight.bytes === sizeOf('tight.sterna'))
   const text = await sterna(folder, `${PACK} -o tight.sterna --target-bytes ${small - 200}`)
-  assert.match(text.stdout, /^fits with --profile small --dense i8\nwrote tight\.sterna/m)
+  assert.match(text.stdout, /^fits with --profile small --dense i8 --sort-channels\nwrote tight\.sterna/m)
 
   const refused = await sterna(folder, `${PACK} -o none.sterna --target-bytes 100`)
   assert.equal(refused.status, 2)
@@ -66,7 +68,7 @@ test('--target-bytes changes as little as fits, and says what is reached where n
     /does not fit 100 bytes: the smallest that it packs to is [\d,]+ bytes\nhint: /,
   )
   assert.throws(() => sizeOf('none.sterna'))
-  for (const option of ['--profile max', '--dense i8']) {
+  for (const option of ['--profile max', '--dense i8', '--sort-channels']) {
     const both = await sterna(folder, `${PACK} -o none.sterna --target-bytes 99999 ${option}`)
     assert.equal(both.status, 2)
     assert.match(both.stderr, /--target-bytes chooses it/)

@@ -2,25 +2,25 @@
 import { SternaError } from '../core/index.ts'
 import type { Model } from '../graph/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
-import type { Profile } from './encode-tensor.ts'
 import { type Packed, type PackOptions, packModel } from './pack.ts'
 
 /** How a network may be stored, from what costs least to what is smallest: time first, accuracy only then. */
 const ladder = [
-  { dense: 'f16', profile: 'small' },
-  { dense: 'f16', profile: 'max' },
-  { dense: 'i8', profile: 'small' },
-  { dense: 'i8', profile: 'max' },
-] as const satisfies readonly { readonly dense: PackOptions['dense']; readonly profile: Profile }[]
+  { dense: 'f16', profile: 'small', sortChannels: false },
+  { dense: 'f16', profile: 'small', sortChannels: true },
+  { dense: 'f16', profile: 'max', sortChannels: true },
+  { dense: 'i8', profile: 'small', sortChannels: true },
+  { dense: 'i8', profile: 'max', sortChannels: true },
+] as const satisfies readonly Storage[]
 
-export interface PackedToFit extends Packed {
-  readonly dense: PackOptions['dense']
-  readonly profile: Profile
-}
+/** What of `PackOptions` decides about size. */
+export type Storage = Required<Pick<PackOptions, 'dense' | 'profile' | 'sortChannels'>>
+
+export type PackedToFit = Packed & Storage
 
 /**
- * The first of these that takes at most `targetBytes`: profile `small`, profile `max`, then both with the layers that
- * are not ternary in 8 instead of 16 bits. Errors: 'usage/option' where none does, with the smallest size reached.
+ * The first of these that takes at most `targetBytes`: profile `small`, the same with sorted channels, profile `max`,
+ * then both with the layers that are not ternary in 8 instead of 16 bits. Errors: 'usage/option' where none does, with the smallest size reached.
  */
 export function packToFit(
   model: Model,

@@ -9,7 +9,7 @@ import { readSafetensors } from '../formats/index.ts'
 import { GraphBuilder, type Model, withBatchSize } from '../graph/index.ts'
 import { importWeights, lenet5, resnetCifar } from '../models/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
-import { denseTernary, detectTernary, packModel, toModel } from './index.ts'
+import { denseTernary, detectTernary, packModel, packToFit, toModel } from './index.ts'
 
 const repository = path.resolve(import.meta.dirname, '../../../..')
 const shared = process.env.STERNA_SHARED ?? path.resolve(repository, '../shared')
@@ -64,6 +64,42 @@ test('the packed network computes what the unpacked one does, up to 16-bit side 
       `${relativeError(found, expected)}`,
     )
   }
+})
+
+test('sorted channels are kept where the file becomes smaller, and compute the same', async () => {
+  for (const perFilter of [false, true]) {
+    const { model, ternary } = sparseLenet(filter => [0.98, 0.8, 0.6][filter % 3]!, perFilter)
+    const options = { dense: 'f16', metadata: {} } as const
+    const given = packModel(model, ternary, options)
+    const sorted = packModel(model, ternary, { ...options, sortChannels: true })
+    assert.ok(sorted.bytes.length < given.bytes.length, `${sorted.bytes.length} of ${given.bytes.length}`)
+    const x = images(4, [1, 28, 28])
+    const error = relativeError(
+      await run(toModel(sorted.packed, 4), x),
+      await run(toModel(given.packed, 4), x),
+    )
+    assert.ok(error < 1e-5, `${error}`)
+    assert.deepEqual(packModel(model, ternary, { ...options, sortChannels: true }).bytes, sorted.bytes)
+  }
+})
+
+test('packing to fit takes the first storage that fits and names the smallest size where none does', () => {
+  const { model, ternary } = sparseLenet(0.9)
+  const fit = (targetBytes: number) => packToFit(model, ternary, {}, targetBytes)
+  const small = packModel(model, ternary, { dense: 'f16', metadata: {} }).bytes.length
+  const exact = fit(small)
+  assert.deepEqual([exact.dense, exact.profile, exact.sortChannels], ['f16', 'small', false])
+  assert.equal(exact.bytes.length, small)
+  const tight = fit(small - 1000)
+  assert.equal(tight.dense, 'i8')
+  assert.ok(tight.bytes.length <= small - 1000)
+  assert.throws(
+    () => fit(1000),
+    (error: unknown) =>
+      error instanceof SternaError &&
+      error.code === 'usage/option' &&
+      /does not fit 1000 bytes: the smallest that it packs to is \d+ bytes/.test(error.message),
+  )
 })
 
 test('the runtime and the engine agree on what the file says', async () => {
@@ -209,9 +245,9 @@ test('the published EC2T ResNet-20: 18 layers are recognised as ternary, 43 KB, 
   assert.ok(error < 1e-2, `${error}`)
 })
 
-/** LeNet-5 32-64-512 with batch norm as if trained, and all but its last layer ternary. */
+/** LeNet-5 32-64-512 with batch norm as if trained, and all but its last layer ternary; `zeros` may vary by filter. */
 function sparseLenet(
-  zeros: number,
+  zeros: number | ((filter: number) => number),
   perFilter = false,
 ): { model: Model; ternary: Map<string, TernaryWeight> } {
   const random = new Random(7)
@@ -243,8 +279,11 @@ function sparseLenet(
   const weights = [...base.parameters].filter(([, tensor]) => tensor.shape.length > 1)
   const ternary = new Map<string, TernaryWeight>()
   for (const [name, { shape }] of weights.slice(0, -1)) {
-    const assignment = Int8Array.from({ length: sizeOf(shape) }, () =>
-      random.uniform() < zeros ? 0 : random.below(2) * 2 - 1,
+    const perFilterWeights = sizeOf(shape) / shape[0]!
+    const zerosOf = (index: number) =>
+      typeof zeros === 'number' ? zeros : zeros(Math.floor(index / perFilterWeights))
+    const assignment = Int8Array.from({ length: sizeOf(shape) }, (_, index) =>
+      random.uniform() < zerosOf(index) ? 0 : random.below(2) * 2 - 1,
     )
     const levels = (base: number) =>
       Float32Array.from({ length: perFilter ? shape[0]! : 1 }, () => base * (1 + random.uniform()))

@@ -11,7 +11,14 @@ import {
 import { operatorSchemas } from 'sterna-runtime/format'
 import { expectF32, f32, SternaError, sameShape } from '../core/index.ts'
 import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
-import { dropIdentities, foldBatchNorm, removeDeadChannels, transposeWeights } from '../graph/passes/index.ts'
+import {
+  dropIdentities,
+  foldBatchNorm,
+  removeDeadChannels,
+  type SelectedChannels,
+  sortChannels,
+  transposeWeights,
+} from '../graph/passes/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
 import { denseTernary, detectTernary } from './detect-ternary.ts'
 import type { Profile } from './encode-tensor.ts'
@@ -25,6 +32,8 @@ export interface PackOptions {
   readonly metadata: PackedMetadata
   /** How small the weights become, at the price of time; `small` unless given. */
   readonly profile?: Profile
+  /** Also try channels in order of their weights, and keep what is smallest; sums then round differently. */
+  readonly sortChannels?: boolean
 }
 
 export interface Packed {
@@ -50,16 +59,39 @@ export function packModel(
   // Magnitudes per first axis would not follow a transposed weight.
   const fixed = new Set([...levels].filter(([, level]) => level.positive.length > 1).map(([name]) => name))
   const folded = foldBatchNorm(transposeWeights(dropIdentities(start), fixed))
-  const { model: lean, keptFilters } = removeDeadChannels(folded.model)
+  const lean = removeDeadChannels(folded.model)
+  const selections = [
+    [lean],
+    ...(options.sortChannels
+      ? [
+          [lean, sortChannels(lean.model, 'filters')],
+          [lean, sortChannels(lean.model, 'filters and readers')],
+        ]
+      : []),
+  ]
+  const bytes = selections
+    .map(selected => writeSelection(selected, levels, folded.scales, options))
+    .reduce((best, other) => (other.length < best.length ? other : best))
+  const { model: packed, account } = readSterna(bytes)
+  return { bytes, packed, account, report: packReport(model, packed, account) }
+}
 
+/** The file of the last of `selected`, which were made one from the other; `levels` and `scales` are from before. */
+function writeSelection(
+  selected: readonly SelectedChannels[],
+  levels: ReadonlyMap<string, TernaryWeight>,
+  scales: ReadonlyMap<string, ArrayLike<number>>,
+  options: PackOptions,
+): Uint8Array {
+  const { model } = selected.at(-1)!
+  const { graph } = model
   const tensors = new Map<string, PackedTensor>()
-  for (const [name, tensor] of [...lean.graph.constants, ...lean.parameters]) {
+  for (const [name, tensor] of [...graph.constants, ...model.parameters]) {
     const weight = expectF32(tensor, name)
     const level = levels.get(name)
-    const filters = keptFilters.get(name)
     const pick = (values: ArrayLike<number>) =>
-      filters === undefined || values.length === 1 ? values : filters.map(filter => values[filter]!)
-    const scale = folded.scales.get(name)
+      selected.reduce((picked, { filters }) => pickFilters(picked, filters.get(name)), values)
+    const scale = scales.get(name)
     if (level !== undefined) {
       const { positive, negative } = level
       tensors.set(
@@ -71,22 +103,24 @@ export function packModel(
         }),
       )
     } else {
-      tensors.set(name, storeDense(weight, isLayerWeight(lean, name) ? options.dense : 'f16'))
+      tensors.set(name, storeDense(weight, isLayerWeight(model, name) ? options.dense : 'f16'))
     }
   }
-  const bytes = writeSterna(
+  return writeSterna(
     {
-      name: lean.graph.name,
-      inputs: lean.graph.inputs.map(({ name, shape }) => ({ name, shape })),
-      outputs: lean.graph.outputs,
-      nodes: lean.graph.nodes.map(packedNode),
+      name: graph.name,
+      inputs: graph.inputs.map(({ name, shape }) => ({ name, shape })),
+      outputs: graph.outputs,
+      nodes: graph.nodes.map(packedNode),
       tensors,
       metadata: options.metadata,
     },
     options.profile,
   )
-  const { model: packed, account } = readSterna(bytes)
-  return { bytes, packed, account, report: packReport(model, packed, account) }
+}
+
+function pickFilters(values: ArrayLike<number>, filters: readonly number[] | undefined): ArrayLike<number> {
+  return filters === undefined || values.length === 1 ? values : filters.map(filter => values[filter]!)
 }
 
 /** Puts the quantized values where the parameters hold latent ones, and adds what is ternary as it is. */

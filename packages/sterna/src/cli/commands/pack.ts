@@ -15,6 +15,7 @@ interface PackCommandOptions extends NormalizationOptions {
   readonly model?: string
   readonly profile?: Profile
   readonly dense?: 'f16' | 'i8'
+  readonly sortChannels?: true
   readonly targetBytes?: number
 }
 
@@ -45,9 +46,10 @@ export function packCommand(): Command {
       'f16 or i8: how layers that are not ternary are stored (default: f16)',
       oneOf('--dense', ['f16', 'i8']),
     )
+    .option('--sort-channels', 'put channels into the order that packs best, where any is better')
     .option(
       '--target-bytes <n>',
-      'choose profile and dense so that the file takes at most n bytes, at the smallest loss',
+      'choose the three above so that the file takes at most n bytes, at the smallest loss',
       wholeNumber('--target-bytes', 1),
     )
   addNormalizationOptions(command)
@@ -67,14 +69,16 @@ export function packCommand(): Command {
         hint: 'pack the run or the weights file it was made from',
       })
     }
-    const { dense, profile, ...packed } = packSource(source, options)
+    const { dense, profile, sortChannels, ...packed } = packSource(source, options)
     writeFileAtomic(options.output, packed.bytes)
     const { report } = packed
     const line = `wrote ${options.output}: ${formatBytes(report.bytes)}, ${formatTimes(report.ratio)} smaller than float32 (${formatBytes(report.float32Bytes)})`
     const choice =
-      options.targetBytes === undefined ? [] : [`fits with --profile ${profile} --dense ${dense}`]
+      options.targetBytes === undefined
+        ? []
+        : [`fits with --profile ${profile} --dense ${dense}${sortChannels ? ' --sort-channels' : ''}`]
     output.result(
-      { file: options.output, profile, dense, ...report },
+      { file: options.output, profile, dense, sortChannels, ...report },
       [packTable(report), '', ...choice, line].join('\n'),
     )
   })
@@ -82,14 +86,19 @@ export function packCommand(): Command {
 
 function packSource(source: FloatSource, options: PackCommandOptions): PackedToFit {
   const metadata = packedMetadata(source, options)
-  const { targetBytes, profile = 'small', dense = 'f16' } = options
+  const { targetBytes, profile = 'small', dense = 'f16', sortChannels = false } = options
   if (targetBytes === undefined) {
-    return { ...packModel(source.model, source.ternary, { dense, profile, metadata }), dense, profile }
+    const storage = { dense, profile, sortChannels }
+    return { ...packModel(source.model, source.ternary, { ...storage, metadata }), ...storage }
   }
-  for (const option of ['profile', 'dense'] as const) {
+  for (const [option, name] of [
+    ['profile', 'profile'],
+    ['dense', 'dense'],
+    ['sortChannels', 'sort-channels'],
+  ] as const) {
     if (options[option] === undefined) continue
-    throw new SternaError('usage/option', `--${option}: --target-bytes chooses it`, {
-      hint: 'give one of the two',
+    throw new SternaError('usage/option', `--${name}: --target-bytes chooses it`, {
+      hint: 'give one or the other',
     })
   }
   return packToFit(source.model, source.ternary, metadata, targetBytes)

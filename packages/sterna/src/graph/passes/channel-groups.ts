@@ -18,6 +18,9 @@ interface Membership {
   readonly span: number
 }
 
+/** Which weights other than zero count for a channel: those that make it, or those that read it as well. */
+export type ChannelMeasure = 'filters' | 'filters and readers'
+
 export class ChannelGroups {
   readonly layers: readonly WeightedLayer[]
   /** Tensors with one number per channel, by name, with the value whose channels they follow. */
@@ -66,9 +69,50 @@ export class ChannelGroups {
     const read = this.#kept.get(rootOf(group))!
     const kept: number[] = []
     read.forEach((isRead, channel) => {
-      if (isRead) for (let index = 0; index < span; index++) kept.push(channel * span + index)
+      if (isRead) kept.push(channel)
     })
-    return kept
+    return spread(kept, span)
+  }
+
+  /** All channels of a value, those with the most weights first; in their old order where that must stay. */
+  sorted(tensors: ReadonlyMap<string, Tensor>, by: ChannelMeasure): (value: string) => readonly number[] {
+    const counts = this.#countWeights(tensors, by)
+    const orders = new Map<Group, readonly number[]>()
+    for (const { group } of this.#members.values()) {
+      const root = rootOf(group)
+      const count = counts.get(root)
+      const order = Array.from({ length: root.channels }, (_, channel) => channel)
+      if (!root.isPinned && count !== undefined) order.sort((a, b) => count[b]! - count[a]! || a - b)
+      orders.set(root, order)
+    }
+    return value => {
+      const { group, span } = this.#members.get(value)!
+      return spread(orders.get(rootOf(group))!, span)
+    }
+  }
+
+  #countWeights(tensors: ReadonlyMap<string, Tensor>, by: ChannelMeasure): Map<Group, Uint32Array> {
+    const counts = new Map<Group, Uint32Array>()
+    const countsOf = (value: string) => {
+      const { group, span } = this.#members.get(value)!
+      const root = rootOf(group)
+      const count = counts.get(root) ?? new Uint32Array(root.channels)
+      counts.set(root, count)
+      return { count, span }
+    }
+    for (const layer of this.layers) {
+      const weight = tensors.get(layer.weightName)!.data as Float32Array
+      const perFilter = weight.length / layer.outputs
+      const made = countsOf(layer.node.outputs[0]!)
+      const read = countsOf(layer.node.inputs[0]!)
+      weight.forEach((value, index) => {
+        if (value === 0) return
+        made.count[Math.floor(index / perFilter / made.span)]! += 1
+        if (by === 'filters' || layer.kind !== 'full') return
+        read.count[Math.floor((index % perFilter) / layer.taps / read.span)]! += 1
+      })
+    }
+    return counts
   }
 
   #member(graph: Graph, value: string): Membership {
@@ -149,6 +193,11 @@ export class ChannelGroups {
     }
     return changed
   }
+}
+
+function spread(channels: readonly number[], span: number): readonly number[] {
+  if (span === 1) return channels
+  return channels.flatMap(channel => Array.from({ length: span }, (_, index) => channel * span + index))
 }
 
 function rootOf(group: Group): Group {

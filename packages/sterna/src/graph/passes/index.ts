@@ -1,4 +1,7 @@
-export { removeDeadChannels, type WithoutDeadChannels } from './dead-channels.ts'
+export type { ChannelMeasure } from './channel-groups.ts'
+export { removeDeadChannels } from './dead-channels.ts'
 export { dropIdentities } from './drop-identities.ts'
 export { type FoldedBatchNorm, foldBatchNorm } from './fold-batch-norm.ts'
+export type { SelectedChannels } from './select-channels.ts'
+export { sortChannels } from './sort-channels.ts'
 export { transposeWeights } from './transpose-weights.ts'

@@ -3,13 +3,14 @@ import { after, test } from 'node:test'
 import { f32, Random, type Shape, SternaError, sizeOf, type Tensor } from '../../core/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
 import { GraphBuilder, type Model, type OperatorName, type Value } from '../index.ts'
-import { dropIdentities, foldBatchNorm, removeDeadChannels, transposeWeights } from './index.ts'
+import { dropIdentities, foldBatchNorm, removeDeadChannels, sortChannels, transposeWeights } from './index.ts'
 
 const engine = await createEngine({ device: 'cpu', threads: 1 })
 after(() => engine.close())
 
-test('folding, dropping identities and dropping dead channels leave the outputs as they were', async () => {
+test('folding, dropping identities, dropping dead channels and sorting leave the outputs as they were', async () => {
   let removed = 0
+  let sortedLayers = 0
   for (let seed = 0; seed < 60; seed++) {
     const model = randomNetwork(new Random(seed))
     const folded = foldBatchNorm(dropIdentities(model)).model
@@ -22,7 +23,13 @@ test('folding, dropping identities and dropping dead channels leave the outputs 
     const expected = await run(model, inputs)
     assertClose(await run(folded, inputs), expected, 1e-5, `seed ${seed}, folded`)
     assertClose(await run(lean, inputs), expected, 1e-5, `seed ${seed}, without dead channels`)
+    for (const by of ['filters', 'filters and readers'] as const) {
+      const sorted = sortChannels(lean, by)
+      sortedLayers += sorted.filters.size
+      assertClose(await run(sorted.model, inputs), expected, 1e-5, `seed ${seed}, sorted by ${by}`)
+    }
   }
+  assert.ok(sortedLayers > 100, `layers with other filters: ${sortedLayers}`)
   assert.ok(removed > 10_000, `weights removed: ${removed}`)
 })
 
@@ -104,7 +111,7 @@ test('a filter without weights goes, and what it added moves into the next bias'
       pad,
     )
     const model = n.model(second)
-    const { model: lean, keptFilters } = removeDeadChannels(model)
+    const { model: lean, filters } = removeDeadChannels(model)
     const shapes = [...lean.parameters.values()]
       .map(tensor => tensor.shape)
       .filter(shape => shape.length === 4)
@@ -112,10 +119,32 @@ test('a filter without weights goes, and what it added moves into the next bias'
       [left, 3, 3, 3],
       [5, left, 3, 3],
     ])
-    assert.deepEqual([...keptFilters.values()], left === 3 ? [[0, 2, 3]] : [])
+    assert.deepEqual([...filters.values()], left === 3 ? [[0, 2, 3]] : [])
     const inputs = randomInputs(model, new Random(8))
     assertClose(await run(lean, inputs), await run(model, inputs), 1e-5, `pad ${pad}, bias ${bias}`)
   }
+})
+
+test('channels with more weights come first, through flattening, and not a bit of the sums changes', async () => {
+  const n = new Network(new Random(7))
+  const x = n.input([1, 2, 4, 4])
+  // Small whole numbers: every order of the sums gives the same float.
+  const first = n.convWith(
+    x,
+    n.held([3, 2, 3, 3], (index, filter) => (index % 18 <= 3 * filter ? filter + 1 : 0)),
+    0,
+    n.held([3], index => index),
+  )
+  const flat = n.b.op('Flatten', [n.b.relu(first)], { axis: 1 })
+  const weight = n.held([4, 12], index => (index % 12 >= 8 && index % 5 === 0 ? 0 : (index % 7) - 3))
+  const y = n.b.op('Gemm', [flat, weight], { alpha: 1, beta: 1, transA: false, transB: true })
+  const model = n.model(y)
+  const { model: sorted, filters } = sortChannels(model, 'filters')
+  assert.deepEqual([...filters.values()], [[2, 1, 0]])
+  const pixels = Float32Array.from({ length: 32 }, (_, index) => (index % 9) - 4)
+  const inputs = { [model.graph.inputs[0]!.name]: f32([1, 2, 4, 4], pixels) }
+  assert.deepEqual(await run(sorted, inputs), await run(model, inputs))
+  assert.equal(sortChannels(sorted, 'filters').filters.size, 0)
 })
 
 test('channels nobody reads go through pooling and flattening, back through every layer', async () => {
@@ -166,7 +195,7 @@ test('channels of a residual sum stay while anything reads either side', () => {
       0,
     ),
   )
-  assert.equal(removeDeadChannels(model).keptFilters.size, 0)
+  assert.equal(removeDeadChannels(model).filters.size, 0)
 })
 
 test('channels of a residual sum that nobody reads go from all its sides together', async () => {
@@ -189,9 +218,9 @@ test('channels of a residual sum that nobody reads go from all its sides togethe
       0,
     ),
   )
-  const { model: lean, keptFilters } = removeDeadChannels(model)
+  const { model: lean, filters } = removeDeadChannels(model)
   assert.deepEqual(
-    [...keptFilters.values()],
+    [...filters.values()],
     [
       [0, 1, 3],
       [0, 1, 3],
