@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { readSterna, type TernaryTensor } from 'sterna-runtime'
 import { Random } from '../core/index.ts'
-import { compareCodings, diffSterna, measureCodings } from './index.ts'
+import { compareCodings, diffSterna, measureCodings, storedAssignment } from './index.ts'
 import { writeSterna } from './write-sterna.ts'
 
 test('the other formats take what their rules say', () => {
@@ -35,11 +35,27 @@ test('what is measured is what is compared, and every profile is timed', () => {
   }
 })
 
+test('a tensor with turned filters is compared as its file stores it', () => {
+  const weight = sparse(0.8)
+  const scale = Float32Array.from({ length: 64 }, (_, filter) => (filter % 2 === 0 ? 1 : -1))
+  const factors = { positive: 0.5, negative: 0.25, scale }
+  const turned = weight.assignment.map((level, index) => level * scale[Math.floor(index / 256)]!)
+  const folded = { ...weight, assignment: turned, factors }
+  assert.deepEqual(storedAssignment(folded), weight.assignment)
+  assert.deepEqual(compareCodings(folded), compareCodings(weight))
+})
+
 test('a file does not differ from itself', () => {
   const file = fileOf(sparse(0.5))
   const diff = diffSterna(file, file)
   assert.ok(diff.isSame && !diff.metadataChanged)
   assert.deepEqual(diff.structure, [])
+})
+
+test('an attribute that changed is named with both values', () => {
+  const diff = diffSterna(fileOf(sparse(0.5)), fileOf(sparse(0.5), 'Relu', 2))
+  assert.deepEqual(diff.structure, ['node "fc", alpha: 1 → 2'])
+  assert.equal(diff.isSame, false)
 })
 
 test('flipped levels, zeros, bytes and structure are counted', () => {
@@ -72,7 +88,7 @@ function sparse(zeros: number): TernaryTensor {
   }
 }
 
-function fileOf(weight: TernaryTensor, activation: 'Relu' | 'Tanh' = 'Relu') {
+function fileOf(weight: TernaryTensor, activation: 'Relu' | 'Tanh' = 'Relu', alpha = 1) {
   return readSterna(
     writeSterna({
       name: 'one layer',
@@ -84,7 +100,7 @@ function fileOf(weight: TernaryTensor, activation: 'Relu' | 'Tanh' = 'Relu') {
           name: 'fc',
           inputs: ['x', 'w'],
           outputs: ['h'],
-          attributes: { alpha: 1, beta: 1, transA: false, transB: true },
+          attributes: { alpha, beta: 1, transA: false, transB: true },
         },
         { op: activation, name: 'activation', inputs: ['h'], outputs: ['y'], attributes: {} },
       ],

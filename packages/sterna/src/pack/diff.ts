@@ -50,7 +50,7 @@ function structureChanges(before: PackedModel, after: PackedModel): readonly str
   const compare = (what: string, one: unknown, other: unknown) => {
     if (describe(one) !== describe(other)) changes.push(`${what}: ${describe(one)} → ${describe(other)}`)
   }
-  compare('inputs', before.inputs, after.inputs)
+  compare('inputs', before.inputs.map(describeInput), after.inputs.map(describeInput))
   compare('outputs', before.outputs, after.outputs)
   if (before.nodes.length !== after.nodes.length) compare('nodes', before.nodes.length, after.nodes.length)
   const shared = Math.min(before.nodes.length, after.nodes.length)
@@ -59,9 +59,14 @@ function structureChanges(before: PackedModel, after: PackedModel): readonly str
     compare(`node ${index}`, `${one.op} "${one.name}"`, `${other.op} "${other.name}"`)
     if (one.op !== other.op) continue
     compare(`node "${other.name}", inputs`, one.inputs, other.inputs)
-    compare(`node "${other.name}", attributes`, one.attributes, other.attributes)
+    const [was, is] = [new Map(Object.entries(one.attributes)), new Map(Object.entries(other.attributes))]
+    for (const key of was.keys()) compare(`node "${other.name}", ${key}`, was.get(key), is.get(key))
   }
   return changes
+}
+
+function describeInput({ name, shape }: PackedModel['inputs'][number]): string {
+  return `${name} [${shape}]`
 }
 
 /** Infinite bounds of a Clip are not JSON. */

@@ -11,12 +11,12 @@ const ladder = [
   { dense: 'f16', profile: 'max', sortChannels: true },
   { dense: 'i8', profile: 'small', sortChannels: true },
   { dense: 'i8', profile: 'max', sortChannels: true },
-] as const satisfies readonly Storage[]
+] as const satisfies readonly PackStorage[]
 
 /** What of `PackOptions` decides about size. */
-export type Storage = Required<Pick<PackOptions, 'dense' | 'profile' | 'sortChannels'>>
+export type PackStorage = Required<Pick<PackOptions, 'dense' | 'profile' | 'sortChannels'>>
 
-export type PackedToFit = Packed & Storage
+export type PackedToFit = Packed & PackStorage
 
 /**
  * The first of these that takes at most `targetBytes`: profile `small`, the same with sorted channels, profile `max`,
