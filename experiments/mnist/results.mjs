@@ -1,5 +1,5 @@
 /** Evaluates finished runs once on the test set, unpacked and packed, and writes the result tables. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   createEngine,
@@ -14,6 +14,15 @@ import {
 import { load } from 'sterna-runtime'
 
 const BATCH = 250
+
+/** What the run reached on the test set: measured once and kept beside the run. */
+async function resultOf(engine, dataset, job) {
+  const kept = join(job.directory, 'test.json')
+  if (!existsSync(kept)) {
+    writeFileSync(kept, `${JSON.stringify(await measure(engine, dataset, job), null, 2)}\n`)
+  }
+  return JSON.parse(readFileSync(kept, 'utf8'))
+}
 
 /** One network on the whole test set. Accuracies in percent. */
 async function measure(engine, dataset, { config, seed, directory }) {
@@ -131,7 +140,7 @@ export async function writeResults(jobs, { data, here }) {
   const engine = await createEngine({ device: 'cpu' })
   const rows = []
   for (const job of jobs) {
-    rows.push(await measure(engine, dataset, job))
+    rows.push(await resultOf(engine, dataset, job))
     console.error(JSON.stringify(rows.at(-1)))
   }
   await engine.close()
