@@ -32,15 +32,3 @@ export function detectTernary(weight: Tensor): TernaryWeight | undefined {
     negative: Float32Array.of(negative),
   }
 }
-
-/** The weight as float32: assignment × magnitudes. */
-export function denseTernary({ shape, assignment, positive, negative }: TernaryWeight): Float32Array {
-  const perFilter = assignment.length / (shape[0] ?? 1)
-  const dense = new Float32Array(assignment.length)
-  for (let index = 0; index < dense.length; index++) {
-    const level = assignment[index]!
-    const filter = positive.length === 1 ? 0 : Math.floor(index / perFilter)
-    if (level !== 0) dense[index] = level > 0 ? positive[filter]! : -negative[filter]!
-  }
-  return dense
-}

@@ -1,6 +1,6 @@
 /** What changed between two packed networks. */
 import type { PackedModel, PackedTensor, ReadSterna } from 'sterna-runtime'
-import { denseTernary } from './detect-ternary.ts'
+import { denseWeight } from '../ternary/index.ts'
 
 export interface SternaDiff {
   /** Whether both compute the same from every input: graph and weights. */
@@ -114,7 +114,7 @@ function flippedLevels(before: Int8Array, after: Int8Array): FlippedLevels {
 }
 
 function valuesOf(tensor: PackedTensor): Float32Array {
-  return tensor.kind === 'ternary' ? denseTernary(tensor) : tensor.data
+  return tensor.kind === 'ternary' ? denseWeight(tensor).data : tensor.data
 }
 
 function countZeros(tensor: PackedTensor): number {

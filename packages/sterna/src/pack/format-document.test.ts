@@ -4,7 +4,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { type PackedModel, type PackedTensor, readSterna } from 'sterna-runtime'
 import { applyFactors, codecById, crc32, magic, operatorById, operatorSchemas } from 'sterna-runtime/format'
-import { denseTernary } from './detect-ternary.ts'
+import { denseWeight } from '../ternary/index.ts'
 import { writeSterna } from './write-sterna.ts'
 
 const document = readFileSync(path.resolve(import.meta.dirname, '../../../../docs/format.md'), 'utf8')
@@ -54,7 +54,7 @@ test('the example in the format’s document is a file, byte for byte, and means
   const weight = readSterna(bytes).model.tensors.get('fc.weight')!
   assert.ok(weight.kind === 'ternary')
   const stated = /```text\n([\s\S]*?)```/.exec(document)![1]!.trim().split(/\s+/).map(Number)
-  assert.deepEqual([...denseTernary(weight)], stated)
+  assert.deepEqual([...denseWeight(weight).data], stated)
 })
 
 test('the document lists every operator with its id, inputs and attributes, and no other', () => {

@@ -4,7 +4,7 @@ export {
   type Compressor,
   compareCodings,
 } from './compare-codings.ts'
-export { denseTernary, detectTernary } from './detect-ternary.ts'
+export { detectTernary } from './detect-ternary.ts'
 export { diffSterna, type FlippedLevels, type SternaDiff, type TensorDiff } from './diff.ts'
 export type { Profile } from './encode-tensor.ts'
 export { entropyBits } from './entropy.ts'

@@ -8,8 +8,9 @@ import { createEngine } from '../engine/index.node.ts'
 import { readSafetensors } from '../formats/index.ts'
 import { GraphBuilder, type Model, withBatchSize } from '../graph/index.ts'
 import { importWeights, lenet5, resnetCifar } from '../models/index.ts'
+import { denseWeight } from '../ternary/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
-import { denseTernary, detectTernary, packModel, packToFit, toModel } from './index.ts'
+import { detectTernary, packModel, packToFit, toModel } from './index.ts'
 
 const repository = path.resolve(import.meta.dirname, '../../../..')
 const shared = process.env.STERNA_SHARED ?? path.resolve(repository, '../shared')
@@ -55,7 +56,7 @@ test('the packed network computes what the unpacked one does, up to 16-bit side 
     const { model, ternary } = sparseLenet(0.7, perFilter)
     const { packed } = packModel(model, ternary, { dense, metadata: {} })
     const parameters = new Map(model.parameters)
-    for (const [name, weight] of ternary) parameters.set(name, f32(weight.shape, denseTernary(weight)))
+    for (const [name, weight] of ternary) parameters.set(name, denseWeight(weight))
     const x = images(4, [1, 28, 28])
     const expected = await run({ graph: withBatchSize(model.graph, 4), parameters }, x)
     const found = await run(toModel(packed, 4), x)

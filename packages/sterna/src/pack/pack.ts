@@ -9,7 +9,7 @@ import {
   readSterna,
 } from 'sterna-runtime'
 import { operatorSchemas } from 'sterna-runtime/format'
-import { expectF32, f32, SternaError, sameShape } from '../core/index.ts'
+import { expectF32, SternaError, sameShape } from '../core/index.ts'
 import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
 import {
   dropIdentities,
@@ -19,8 +19,9 @@ import {
   sortChannels,
   transposeWeights,
 } from '../graph/passes/index.ts'
+import { denseWeight } from '../ternary/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
-import { denseTernary, detectTernary } from './detect-ternary.ts'
+import { detectTernary } from './detect-ternary.ts'
 import type { Profile } from './encode-tensor.ts'
 import { type PackReport, packReport } from './pack-report.ts'
 import { storeDense, storeTernary } from './store-tensor.ts'
@@ -136,7 +137,7 @@ function withTernary(model: Model, levels: Map<string, TernaryWeight>): Model {
         }`,
       )
     }
-    parameters.set(name, f32(weight.shape, denseTernary(weight)))
+    parameters.set(name, denseWeight(weight))
   }
   for (const node of model.graph.nodes) {
     const name = layerWeight(node)

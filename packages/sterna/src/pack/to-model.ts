@@ -2,7 +2,7 @@
 import type { PackedModel } from 'sterna-runtime'
 import { f32, type Tensor } from '../core/index.ts'
 import { GraphBuilder, type Model, type Value } from '../graph/index.ts'
-import { denseTernary } from './detect-ternary.ts'
+import { denseWeight } from '../ternary/index.ts'
 
 /** Every tensor becomes a parameter with the numbers the runtime computes with; `batchSize` is axis 0 of the inputs. */
 export function toModel(packed: PackedModel, batchSize = 1): Model {
@@ -11,7 +11,7 @@ export function toModel(packed: PackedModel, batchSize = 1): Model {
   const parameters = new Map<string, Tensor>()
   for (const { name, shape } of packed.inputs) values.set(name, b.input(name, [batchSize, ...shape.slice(1)]))
   for (const [name, tensor] of packed.tensors) {
-    const data = tensor.kind === 'ternary' ? denseTernary(tensor) : tensor.data
+    const data = tensor.kind === 'ternary' ? denseWeight(tensor).data : tensor.data
     parameters.set(name, f32(tensor.shape, data))
     values.set(name, b.parameter(name, tensor.shape))
   }

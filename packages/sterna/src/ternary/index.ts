@@ -1,3 +1,4 @@
+export { denseWeight } from './dense-weight.ts'
 export { assignQuantizers, checkLayers, type LayerRow, type Layers, layerRules } from './layer-table.ts'
 export { selectLayers, weightNames } from './layers.ts'
 export { measureLayers, measureTernary, type TernaryMeasure } from './measure.ts'

@@ -26,7 +26,7 @@ export {
 export type { EpochRecord, TrainEvent } from './events.ts'
 export { type LossName, lossNames } from './loss.ts'
 export { type ConfigOverrides, defaultConfig, type GroupNumbers } from './presets.ts'
-export { levels, materialize, type QuantizedLayers, quantizeNetwork } from './quantized-network.ts'
+export { materialize, type QuantizedLayers, quantizeNetwork } from './quantized-network.ts'
 export { parseSchedule, type Schedule, scheduleFactor } from './schedule.ts'
 export { buildStep, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
 export { type TrainedNetwork, type TrainOptions, type TrainResult, train } from './trainer.ts'

@@ -3,8 +3,8 @@ import { after, describe, it } from 'node:test'
 import { f32, type Tensor } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
 import { GraphBuilder } from '../graph/index.ts'
-import { createQuantizer } from '../ternary/index.ts'
-import { levels, materialize, quantizeNetwork, stateKey } from './quantized-network.ts'
+import { createQuantizer, denseWeight } from '../ternary/index.ts'
+import { materialize, quantizeNetwork, stateKey } from './quantized-network.ts'
 import { tinyConfig, tinyNetwork, trainTiny } from './testing/tiny.ts'
 
 const engine = await createEngine({ device: 'cpu', threads: 1 })
@@ -48,9 +48,9 @@ it('levels are one magnitude a layer or one a filter', () => {
   const assignment = Int8Array.of(1, 0, -1, 1, -1, 0)
   const shape = [2, 3]
   const layer = { shape, assignment, positive: Float32Array.of(2), negative: Float32Array.of(3) }
-  assert.deepEqual(levels(layer), f32(shape, [2, 0, -3, 2, -3, 0]))
+  assert.deepEqual(denseWeight(layer), f32(shape, [2, 0, -3, 2, -3, 0]))
   const filter = { shape, assignment, positive: Float32Array.of(1, 2), negative: Float32Array.of(3, 4) }
-  assert.deepEqual(levels(filter), f32(shape, [1, 0, -3, 2, -4, 0]))
+  assert.deepEqual(denseWeight(filter), f32(shape, [1, 0, -3, 2, -4, 0]))
 })
 
 describe('after some training the network that is written out is the one the step computes with', () => {

@@ -3,6 +3,7 @@ import { expectF32, type Shape, sizeOf, type Tensor } from '../core/index.ts'
 import type { Graph, Model } from '../graph/index.ts'
 import {
   assignQuantizers,
+  denseWeight,
   type LayerContext,
   type Layers,
   type Quantizer,
@@ -77,23 +78,10 @@ export function materialize(
     else {
       const weight = layer.quantizer.assign(held, layerState(name, layer, tensors), layer.context)
       ternary.set(name, weight)
-      parameters.set(name, levels(weight))
+      parameters.set(name, denseWeight(weight))
     }
   }
   return { model: { graph, parameters }, ternary }
-}
-
-/** assignment × magnitude as float32. */
-export function levels(weight: TernaryWeight): Tensor<'f32'> {
-  const { shape, assignment, positive, negative } = weight
-  const perGroup = assignment.length / positive.length
-  const data = new Float32Array(assignment.length)
-  for (let i = 0; i < data.length; i++) {
-    const group = Math.floor(i / perGroup)
-    const sign = assignment[i]!
-    data[i] = sign > 0 ? positive[group]! : sign < 0 ? -negative[group]! : 0
-  }
-  return { dtype: 'f32', shape, data }
 }
 
 /** The same network with every assignment frozen, where the method knows how. */
