@@ -238,6 +238,17 @@ describe('a process that exits while steps are running', () => {
   })
 })
 
+it('starts in a program given on the command line', () => {
+  const url = new URL('./create-engine.node.js', import.meta.url).href
+  const code = `import { createEngine } from '${url}'; await (await createEngine({ device: 'cpu' })).close()`
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
+  assert.equal(child.stderr, '')
+  assert.equal(child.status, 0)
+})
+
 describe('training on the CPU', () => {
   it('lowers the loss', async () => {
     const { losses } = await train(engine, 30)

@@ -20,6 +20,8 @@ export class WorkerClient {
   constructor() {
     this.#worker = new Worker(new URL('./worker.node.js', import.meta.url), {
       name: 'sterna-engine',
+      // A host started as `node --input-type=module -e …` would pass on flags that a worker's file refuses.
+      execArgv: [],
       workerData: this.#gate.memory,
     })
     watchGate(this.#gate)
