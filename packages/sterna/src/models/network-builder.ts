@@ -69,9 +69,15 @@ export class NetworkBuilder {
     return this.graph.op('Relu', [x], {}, name)
   }
 
-  maxPool(x: Value, name: string, kernel: number): Value {
-    const size = [kernel, kernel] as const
-    return this.graph.op('MaxPool', [x], { kernel: size, strides: size, pads: [0, 0, 0, 0] }, name)
+  /** Windows of `kernel` × `kernel` pixels, beside each other unless `stride` says otherwise. */
+  maxPool(x: Value, name: string, kernel: number, options: Pick<ConvOptions, 'stride' | 'pad'> = {}): Value {
+    const { stride = kernel, pad = 0 } = options
+    return this.graph.op(
+      'MaxPool',
+      [x],
+      { kernel: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] },
+      name,
+    )
   }
 
   build(output: Value): Model {
@@ -85,7 +91,9 @@ export class NetworkBuilder {
       this.#initialisation === 'xavier'
         ? () => random.uniform(-1, 1) * Math.sqrt(3 / fanIn)
         : () => random.normal() * Math.sqrt(2 / fanIn)
-    return this.#add(name, f32(shape, Float32Array.from({ length: sizeOf(shape) }, draw)))
+    const weight = new Float32Array(sizeOf(shape))
+    for (let i = 0; i < weight.length; i++) weight[i] = draw()
+    return this.#add(name, f32(shape, weight))
   }
 
   #filled(name: string, shape: Shape, value: number): Value {

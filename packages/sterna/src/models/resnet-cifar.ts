@@ -1,5 +1,6 @@
 /** Residual networks for 32×32 images (He et al., 2015, section 4.2); input [N, 3, 32, 32]. */
 import type { Model, Value } from '../graph/index.ts'
+import { basicBlock } from './basic-block.ts'
 import { NetworkBuilder } from './network-builder.ts'
 
 /**
@@ -13,20 +14,14 @@ export function resnetCifar(blocksPerStage: number, classes: number, seed: numbe
   for (const [stage, channels] of [16, 32, 64].entries()) {
     for (let block = 0; block < blocksPerStage; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1
-      x = basicBlock(net, x, `layer${stage + 1}.${block}`, channels, stride)
+      const name = `layer${stage + 1}.${block}`
+      const shortcut = stride === 1 ? x : optionA(net, x, name, channels, stride)
+      x = basicBlock(net, x, shortcut, name, stride)
     }
   }
   x = net.graph.op('GlobalAveragePool', [x], {}, 'pool')
   x = net.graph.op('Flatten', [x], { axis: 1 }, 'flatten')
   return net.build(net.linear(x, 'linear', classes))
-}
-
-function basicBlock(net: NetworkBuilder, x: Value, name: string, channels: number, stride: number): Value {
-  const first = net.batchNorm(net.conv(x, `${name}.conv1`, channels, 3, { stride, pad: 1 }), `${name}.bn1`)
-  const second = net.conv(net.relu(first, `${name}.relu1`), `${name}.conv2`, channels, 3, { pad: 1 })
-  const shortcut = stride === 1 ? x : optionA(net, x, name, channels, stride)
-  const sum = net.graph.op('Add', [net.batchNorm(second, `${name}.bn2`), shortcut], {}, `${name}.add`)
-  return net.relu(sum, `${name}.relu2`)
 }
 
 function optionA(net: NetworkBuilder, x: Value, name: string, channels: number, stride: number): Value {

@@ -43,28 +43,50 @@ describe('the zoo', () => {
       counts('resnet56', () => true),
       853_018,
     )
+    // Weights only, as in the paper's table of layers.
+    const isWeight = (name: string) => /(conv|fc)\d\.weight$/.test(name)
+    assert.equal(counts('vgg7', isWeight), 12_973_440)
+    assert.equal(
+      counts('vgg7', name => isWeight(name) && name.startsWith('conv')),
+      3_456 + 147_456 + 294_912 + 589_824 + 1_179_648 + 2_359_296,
+    )
+  })
+
+  it('has the published numbers of parameters of both ResNet-18, with 1000 classes', () => {
+    for (const [name, stem, blocks, shortcuts, last] of [
+      ['resnet18', 9_408, 10_985_472, 172_032, 513_000],
+      ['resnet18b', 14_112, 24_717_312, 387_072, 769_000],
+    ] as const) {
+      const model = zooEntry(name).create(1000, 1)
+      const count = (pattern: RegExp) => learned(model, parameter => pattern.test(parameter))
+      assert.equal(count(/^conv1/), stem, name)
+      assert.equal(count(/^layer.*conv\d/), blocks, name)
+      assert.equal(count(/downsample\.0/), shortcuts, name)
+      assert.equal(count(/^fc/), last, name)
+      // torchvision's ResNet-18 has 11,689,512 in all.
+      if (name === 'resnet18') assert.equal(learned(model), 11_689_512)
+    }
   })
 
   for (const { name, create, imageShape } of zoo) {
     it(`${name} maps its images to classes at any batch size and starts from finite numbers`, () => {
-      for (const classes of [2, 10, 100]) {
-        const { graph } = create(classes, 1)
+      for (const classes of [2, 100]) {
+        const { graph, parameters } = create(classes, 1)
         assert.deepEqual(
           graph.inputs.map(input => input.shape),
           [[1, ...imageShape]],
         )
         const batched = withBatchSize(graph, 7)
         assert.deepEqual(batched.values.get(batched.outputs[0]!)!.shape, [7, classes])
-      }
-      const { graph, parameters } = create(10, 1)
-      assert.deepEqual(
-        [...parameters.keys()],
-        graph.parameters.map(parameter => parameter.name),
-      )
-      for (const { name: parameter, shape } of graph.parameters) {
-        const value = parameters.get(parameter)!
-        assert.deepEqual(value.shape, shape, parameter)
-        assert.ok((value.data as Float32Array).every(Number.isFinite), parameter)
+        assert.deepEqual(
+          [...parameters.keys()],
+          graph.parameters.map(parameter => parameter.name),
+        )
+        for (const { name: parameter, shape } of graph.parameters) {
+          const value = parameters.get(parameter)!
+          assert.deepEqual(value.shape, shape, parameter)
+          assert.ok((value.data as Float32Array).every(Number.isFinite), parameter)
+        }
       }
     })
   }

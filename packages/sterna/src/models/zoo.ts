@@ -3,6 +3,8 @@ import { closest, SternaError } from '../core/index.ts'
 import type { Model } from '../graph/index.ts'
 import { lenet5, lenet5Classic } from './lenet.ts'
 import { resnetCifar } from './resnet-cifar.ts'
+import { resnet18 } from './resnet-imagenet.ts'
+import { vgg7 } from './vgg.ts'
 
 export interface ZooEntry {
   readonly name: string
@@ -30,6 +32,13 @@ export const zoo: readonly ZooEntry[] = [
     normalization: 'mnist',
     create: lenet5Classic,
   },
+  {
+    name: 'vgg7',
+    description: 'VGG-7 of the TWN paper: 2×128-C3, 2×256-C3, 2×512-C3, 1024-FC with batch norm',
+    imageShape: [3, 32, 32],
+    normalization: 'cifar10',
+    create: vgg7,
+  },
   ...([3, 5, 7, 9] as const).map(
     (blocks): ZooEntry => ({
       name: `resnet${6 * blocks + 2}`,
@@ -39,6 +48,20 @@ export const zoo: readonly ZooEntry[] = [
       create: (classes, seed) => resnetCifar(blocks, classes, seed),
     }),
   ),
+  {
+    name: 'resnet18',
+    description: 'ResNet-18 for ImageNet with projection shortcuts (option B)',
+    imageShape: [3, 224, 224],
+    normalization: 'imagenet',
+    create: (classes, seed) => resnet18(64, classes, seed),
+  },
+  {
+    name: 'resnet18b',
+    description: 'ResNet-18 of the TWN paper with 1.5 times the channels',
+    imageShape: [3, 224, 224],
+    normalization: 'imagenet',
+    create: (classes, seed) => resnet18(96, classes, seed),
+  },
 ]
 
 /** The zoo's entry of that name, or an error with the nearest names. */
