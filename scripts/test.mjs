@@ -19,7 +19,7 @@ const compiles = build() === 0
 const parts = process.argv.slice(2)
 const files = [...filesUnder(path.join(root, 'packages')), ...filesUnder(path.join(root, 'test'))]
   .map(file => path.relative(root, file).replaceAll(path.sep, '/'))
-  .filter(file => /^packages\/[^/]+\/dist\/.*\.test\.js$|^test\/[^/]+\.test\.mjs$/.test(file))
+  .filter(file => /^packages\/[^/]+\/dist\/.*\.test\.js$|^test\/.*\.test\.mjs$/.test(file))
   .filter(file => parts.length === 0 || parts.some(part => file.includes(part)))
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'sterna-test-'))

@@ -1,0 +1,130 @@
+/** The same file and the same input give the same bytes in Node and in a browser, whatever the page is like. */
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { load } from '../../packages/runtime/dist/index.js'
+import {
+  createRandom,
+  lenet5,
+  randomArray,
+  resnet20,
+} from '../../packages/runtime/dist/kernels/testing/models.js'
+import { writeSterna } from '../../packages/sterna/dist/pack/index.js'
+import { root } from '../repository.mjs'
+import { launchBrowser, noChromium } from './browser.mjs'
+import { serve } from './server.mjs'
+
+const runtime = path.join(root, 'packages/runtime/dist')
+
+/** Two images for each network: a session is used more than once. */
+const files = {
+  lenet5: { bytes: writeSterna(lenet5(0.9)), input: randomArray(createRandom(1), 2 * 784) },
+  resnet20: { bytes: writeSterna(resnet20(0.64)), input: randomArray(createRandom(2), 2 * 3072) },
+}
+
+/** File and options of every session compared. */
+const runs = [
+  ['lenet5', {}],
+  ['lenet5', { kernels: 'reference' }],
+  ['resnet20', {}],
+]
+
+/** What the page, which has an import map, and its worker, which has none, run; bits tell −0 from 0. */
+const runAll = `
+export async function runAll({ load, SternaError }, runs) {
+  const bytesOf = async address => (await fetch(address)).arrayBuffer()
+  const results = []
+  for (const [name, options] of runs) {
+    const session = await load(await bytesOf('/' + name + '.sterna'), options)
+    const { output } = session.run(new Float32Array(await bytesOf('/' + name + '.input')))
+    results.push({ kernels: session.describe().kernels, bits: [...new Uint32Array(output.buffer)] })
+  }
+  const refused = await load(new Uint8Array(40)).catch(error => error)
+  return { results, refused: refused instanceof SternaError ? refused.code : String(refused) }
+}
+`
+const worker = `
+import * as runtime from './runtime/index.js'
+import { runAll } from './run-all.mjs'
+addEventListener('message', async ({ data }) => postMessage(await runAll(runtime, data)))
+`
+const page = `<!doctype html><title>sterna-runtime</title>
+<script type="importmap">{ "imports": { "sterna-runtime": "/runtime/index.js" } }</script>
+<script type="module">
+  import * as runtime from 'sterna-runtime'
+  import { runAll } from './run-all.mjs'
+  window.runHere = runs => runAll(runtime, runs)
+  window.runInWorker = runs => new Promise((resolve, reject) => {
+    const worker = new Worker('/worker.mjs', { type: 'module' })
+    worker.onmessage = ({ data }) => resolve(data)
+    worker.onerror = ({ message }) => reject(new Error(message))
+    worker.postMessage(runs)
+  })
+</script>`
+
+const site = {
+  folders: { '/runtime/': runtime },
+  contents: {
+    '/': page,
+    '/run-all.mjs': runAll,
+    '/worker.mjs': worker,
+    ...Object.fromEntries(
+      Object.entries(files).flatMap(([name, { bytes, input }]) => [
+        [`/${name}.sterna`, bytes],
+        [`/${name}.input`, new Uint8Array(input.buffer)],
+      ]),
+    ),
+  },
+}
+
+async function runInNode() {
+  const results = []
+  for (const [name, options] of runs) {
+    const session = await load(files[name].bytes, options)
+    const { output } = session.run(files[name].input)
+    results.push({ kernels: session.describe().kernels, bits: [...new Uint32Array(output.buffer)] })
+  }
+  return { results, refused: 'file/bad-magic' }
+}
+
+describe('sterna-runtime in Chromium', { skip: noChromium }, () => {
+  let browser
+  let expected
+  before(async () => {
+    browser = await launchBrowser()
+    expected = await runInNode()
+  })
+  after(() => browser?.close())
+
+  /** Runs `where` ('runHere' or 'runInWorker') in a fresh page, which must not have complained. */
+  async function runInPage(where, settings) {
+    const server = await serve({ ...site, ...settings })
+    try {
+      const { page, errors, close } = await browser.open(server.origin)
+      const isolated = await page.evaluate(() => crossOriginIsolated)
+      const answer = await page.evaluate(([name, list]) => window[name](list), [where, runs])
+      await close()
+      assert.deepEqual(errors, [])
+      assert.equal(isolated, settings.isolated ?? false)
+      return answer
+    } finally {
+      await server.close()
+    }
+  }
+
+  for (const isolated of [false, true]) {
+    const how = isolated ? 'with cross-origin isolation' : 'without cross-origin isolation'
+    test(`computes the bytes that Node computes, ${how}, on the page and in a worker`, async () => {
+      assert.deepEqual(await runInPage('runHere', { isolated }), expected)
+      assert.deepEqual(await runInPage('runInWorker', { isolated }), expected)
+    })
+  }
+
+  test('computes the same without WebAssembly, where the security policy of a page forbids it', async () => {
+    const headers = { 'Content-Security-Policy': "script-src 'self' 'unsafe-inline'" }
+    const { results } = await runInPage('runHere', { headers })
+    assert.deepEqual(results[0], expected.results[1])
+    assert.deepEqual(results[1], expected.results[1])
+    assert.equal(results[2].kernels, 'reference')
+  })
+})
