@@ -49,6 +49,7 @@ export {
   type OperatorSchema,
   operatorById,
   operatorSchemas,
+  previewProblem,
   sectionEntryBytes,
   sectionKinds,
 } from './file/index.ts'

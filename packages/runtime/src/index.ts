@@ -1,6 +1,7 @@
 export { SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
 export { crc32 } from './file/crc32.ts'
 export {
+  type ByteStream,
   type DenseTensor,
   type FileAccount,
   type FilePart,
@@ -11,8 +12,10 @@ export {
   type PackedModel,
   type PackedNode,
   type PackedTensor,
+  type Preview,
   type ReadSterna,
   readSterna,
+  readSternaStream,
   type TernaryTensor,
 } from './file/index.ts'
 export { runReference, type View } from './kernels/reference/index.ts'

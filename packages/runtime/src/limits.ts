@@ -2,6 +2,7 @@
 export const fileLimits = {
   fileBytes: 0x4000_0000,
   metadataBytes: 0x10_0000,
+  previewBytes: 0x1_0000,
   nameBytes: 255,
   inputs: 64,
   outputs: 64,

@@ -2,7 +2,8 @@ export { fixedHeaderBytes, formatVersion, magic, sectionEntryBytes, sectionKinds
 export { crc32 } from './crc32.ts'
 export { type FieldCoding, type OperatorSchema, operatorById, operatorSchemas } from './operator-schema.ts'
 export { metadataProblem } from './read-metadata.ts'
-export { type ReadSterna, readSterna } from './read-sterna.ts'
+export { previewProblem } from './read-preview.ts'
+export { type ByteStream, type ReadSterna, readSterna, readSternaStream } from './read-sterna.ts'
 export type {
   DenseTensor,
   FileAccount,
@@ -14,5 +15,6 @@ export type {
   PackedModel,
   PackedNode,
   PackedTensor,
+  Preview,
   TernaryTensor,
 } from './types.ts'

@@ -29,7 +29,7 @@ export function readMetadata(bytes: Uint8Array, section: Section | undefined): P
 /** What is wrong with `value` as metadata, or undefined. */
 export function metadataProblem(value: unknown): string | undefined {
   if (!isObject(value)) return 'expected a JSON object'
-  const { normalization, classes } = value
+  const { normalization, classes, licence, preprocessing, training } = value
   if (normalization !== undefined) {
     if (!isObject(normalization)) return 'normalization: expected an object with mean and std'
     const { mean, std } = normalization
@@ -41,6 +41,10 @@ export function metadataProblem(value: unknown): string | undefined {
   if (classes !== undefined && !(Array.isArray(classes) && classes.every(name => typeof name === 'string'))) {
     return 'classes: expected a list of strings'
   }
+  if (licence !== undefined && typeof licence !== 'string') return 'licence: expected a string'
+  if (preprocessing !== undefined && typeof preprocessing !== 'string')
+    return 'preprocessing: expected a string'
+  if (training !== undefined && !isObject(training)) return 'training: expected an object'
   return undefined
 }
 

@@ -24,12 +24,28 @@ export interface PackedModel {
   readonly tensors: ReadonlyMap<string, PackedTensor>
   /** Free-form facts: how the input is normalised, class names, where the network came from. */
   readonly metadata: PackedMetadata
+  readonly preview?: Preview
+}
+
+/** Something to show for the network, such as a picture of what it recognises. */
+export interface Preview {
+  /** In lower case: `image/png`. */
+  readonly mediaType: string
+  /** At most `fileLimits.previewBytes`, at least one. */
+  readonly bytes: Uint8Array
 }
 
 export interface PackedMetadata {
   /** x = (pixel / 255 − mean) / std per channel, pixels 0–255. Absent: the input is used as given. */
   readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] }
+  /** Names of the outputs in order. */
   readonly classes?: readonly string[]
+  /** An SPDX expression, e.g. `MIT`. */
+  readonly licence?: string
+  /** What is to be done with an image before `normalization`, in words. */
+  readonly preprocessing?: string
+  /** How the network was made and what it reaches: method, data set, epochs, accuracy. */
+  readonly training?: Readonly<Record<string, unknown>>
   readonly [key: string]: unknown
 }
 
@@ -40,7 +56,7 @@ export interface FileAccount {
 }
 
 export interface FilePart {
-  readonly name: 'header' | 'tensors' | 'graph' | 'payload' | 'metadata'
+  readonly name: 'header' | 'tensors' | 'graph' | 'payload' | 'metadata' | 'preview'
   readonly bytes: number
   /** The tensor a payload belongs to, and the codec it is written in. */
   readonly tensor?: string

@@ -1,5 +1,5 @@
 import { SternaError } from '../errors.ts'
-import { readSterna } from '../file/index.ts'
+import { type ByteStream, type ReadSterna, readSterna, readSternaStream } from '../file/index.ts'
 import type { PackedModel } from '../file/types.ts'
 import { simdSupported } from '../kernels/wasm/index.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
@@ -16,13 +16,26 @@ export interface LoadOptions {
 }
 
 /**
- * Reads the bytes of a `.sterna` file and makes a session of it.
+ * Reads a `.sterna` file and makes a session of it. A stream, as `(await fetch(url)).body`, is decoded as it arrives.
  * @throws SternaError `file/…` where the bytes are damaged or unsupported, `graph/…` where the network in them
  *   does not fit together, `file/limit` where it asks for more than the runtime allows
  */
-export async function load(source: Uint8Array | ArrayBuffer, options: LoadOptions = {}): Promise<Session> {
-  const bytes = source instanceof Uint8Array ? source : new Uint8Array(source)
-  return loadModel(readSterna(bytes).model, options)
+export async function load(
+  source: Uint8Array | ArrayBuffer | ByteStream,
+  options: LoadOptions = {},
+): Promise<Session> {
+  return loadModel((await readSource(source)).model, options)
+}
+
+function readSource(source: Uint8Array | ArrayBuffer | ByteStream): ReadSterna | Promise<ReadSterna> {
+  if (source instanceof Uint8Array) return readSterna(source)
+  if (typeof source === 'object' && source !== null) {
+    if ('byteLength' in source) return readSterna(new Uint8Array(source))
+    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source)
+  }
+  throw new SternaError('usage/input', 'expected the bytes of a .sterna file or a stream of them', {
+    hint: 'pass a Uint8Array, an ArrayBuffer, or the body of a response',
+  })
 }
 
 /** Makes a session of a model that is already in memory. */

@@ -1,5 +1,5 @@
 import { SternaError } from '../errors.ts'
-import type { PackedMetadata } from '../file/types.ts'
+import type { PackedMetadata, Preview } from '../file/types.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
 import { type Shape, sizeOf } from '../plan/shape.ts'
 import type { Executor } from './executor.ts'
@@ -43,6 +43,8 @@ export class Session {
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
   readonly metadata: PackedMetadata
+  /** Something to show for the network, where the file holds it. */
+  readonly preview: Preview | undefined
   readonly #executor: Executor
 
   constructor(executor: Executor) {
@@ -51,6 +53,7 @@ export class Session {
     this.inputs = model.inputs.map(({ name, shape }) => ({ name, shape }))
     this.outputs = model.outputs.map(name => ({ name, shape: shapes.get(name)! }))
     this.metadata = model.metadata
+    this.preview = model.preview
     this.#executor = executor
   }
 

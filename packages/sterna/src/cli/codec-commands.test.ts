@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { expectF32, f32, Random } from '../core/index.ts'
@@ -145,5 +145,24 @@ test('diff takes packed files only, and no option that does nothing', async () =
     const { status, stderr } = await sterna(folder, line)
     assert.equal(status, 2, stderr)
     assert.match(stderr, says)
+  }
+})
+
+test('what pack is told about a network is in the file, and the preview comes out of it again', async () => {
+  writeFileSync(path.join(folder, 'preview.txt'), 'digits 0 to 9')
+  const classes = '--classes zero,one,two,three,four,five,six,seven,eight,nine'
+  await json(`${PACK} -o told.sterna --licence MIT --preprocessing grey ${classes} --preview preview.txt`)
+  const { metadata, preview, otherParts } = await json('inspect told.sterna --save-preview saved.txt')
+  assert.deepEqual([metadata.licence, metadata.preprocessing, metadata.classes.length], ['MIT', 'grey', 10])
+  assert.deepEqual(preview, { mediaType: 'text/plain', bytes: 13 })
+  assert.ok(
+    otherParts.some((part: { name: string; bytes: number }) => part.name === 'preview' && part.bytes === 24),
+  )
+  assert.equal(readFileSync(path.join(folder, 'saved.txt'), 'utf8'), 'digits 0 to 9')
+  for (const line of [
+    'inspect small.sterna --save-preview none.txt',
+    `${PACK} -o x.sterna --preview small.sterna`,
+  ]) {
+    assert.equal((await sterna(folder, line)).status, 2, line)
   }
 })

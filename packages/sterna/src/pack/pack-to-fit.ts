@@ -25,12 +25,12 @@ export type PackedToFit = Packed & PackStorage
 export function packToFit(
   model: Model,
   ternary: ReadonlyMap<string, TernaryWeight>,
-  metadata: PackOptions['metadata'],
+  facts: Pick<PackOptions, 'metadata' | 'preview'>,
   targetBytes: number,
 ): PackedToFit {
   let smallest = Number.POSITIVE_INFINITY
   for (const storage of ladder) {
-    const packed = packModel(model, ternary, { ...storage, metadata })
+    const packed = packModel(model, ternary, { ...storage, ...facts })
     if (packed.bytes.length <= targetBytes) return { ...packed, ...storage }
     smallest = Math.min(smallest, packed.bytes.length)
   }

@@ -86,7 +86,7 @@ test('sorted channels are kept where the file becomes smaller, and compute the s
 
 test('packing to fit takes the first storage that fits and names the smallest size where none does', () => {
   const { model, ternary } = sparseLenet(0.9)
-  const fit = (targetBytes: number) => packToFit(model, ternary, {}, targetBytes)
+  const fit = (targetBytes: number) => packToFit(model, ternary, { metadata: {} }, targetBytes)
   const small = packModel(model, ternary, { dense: 'f16', metadata: {} }).bytes.length
   const exact = fit(small)
   assert.deepEqual([exact.dense, exact.profile, exact.sortChannels], ['f16', 'small', false])

@@ -6,6 +6,7 @@ import {
   type PackedModel,
   type PackedNode,
   type PackedTensor,
+  type Preview,
   readSterna,
 } from 'sterna-runtime'
 import { operatorSchemas } from 'sterna-runtime/format'
@@ -31,6 +32,7 @@ export interface PackOptions {
   /** How layer weights that are not ternary are stored; biases and the like always take 16 bits. */
   readonly dense: 'f16' | 'i8'
   readonly metadata: PackedMetadata
+  readonly preview?: Preview
   /** How small the weights become, at the price of time; `small` unless given. */
   readonly profile?: Profile
   /** Also try channels in order of their weights, and keep what is smallest; sums then round differently. */
@@ -115,6 +117,7 @@ function writeSelection(
       nodes: graph.nodes.map(packedNode),
       tensors,
       metadata: options.metadata,
+      ...(options.preview && { preview: options.preview }),
     },
     options.profile,
   )

@@ -1,5 +1,5 @@
 /** Writes a `.sterna` file (`docs/format.md`): the same model gives the same bytes. */
-import type { PackedModel } from 'sterna-runtime'
+import type { PackedModel, Preview } from 'sterna-runtime'
 import {
   crc32,
   fileLimits,
@@ -7,6 +7,7 @@ import {
   formatVersion,
   magic,
   metadataProblem,
+  previewProblem,
   sectionEntryBytes,
   sectionKinds,
 } from 'sterna-runtime/format'
@@ -45,6 +46,7 @@ export function writeSterna(model: PackedModel, profile: Profile = 'small'): Uin
   ]
   const metadata = metadataBytes(model)
   if (metadata !== undefined) sections.push([sectionKinds.metadata, metadata])
+  if (model.preview !== undefined) sections.push([sectionKinds.preview, previewBytes(model.preview)])
   return assemble(sections)
 }
 
@@ -69,6 +71,15 @@ function assemble(sections: readonly (readonly [kind: number, bytes: Uint8Array]
   }
   out.u32(crc32(out.finish()))
   for (const [, bytes] of sections) out.bytes(bytes)
+  return out.finish()
+}
+
+function previewBytes(preview: Preview): Uint8Array {
+  const problem = previewProblem(preview)
+  if (problem !== undefined) throw new SternaError('usage/input', `preview: ${problem}`)
+  const out = new ByteWriter()
+  out.name(preview.mediaType)
+  out.bytes(preview.bytes)
   return out.finish()
 }
 

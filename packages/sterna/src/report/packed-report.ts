@@ -140,6 +140,7 @@ const partNames = {
   graph: 'graph',
   payload: 'payload',
   metadata: 'metadata',
+  preview: 'preview',
 } as const
 
 function describeLevels(

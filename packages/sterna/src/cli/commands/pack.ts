@@ -6,17 +6,23 @@ import { type PackedToFit, type Profile, packModel, packToFit } from '../../pack
 import { formatBytes, formatTimes, packTable } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
-import { addNormalizationOptions, type NormalizationOptions } from '../normalization-options.ts'
+import { addNormalizationOptions } from '../normalization-options.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
-import { packedMetadata } from '../packed-metadata.ts'
+import {
+  addMetadataOptions,
+  type MetadataOptions,
+  packedMetadata,
+  readPreviewFile,
+} from '../packed-metadata.ts'
 
-interface PackCommandOptions extends NormalizationOptions {
+interface PackCommandOptions extends MetadataOptions {
   readonly output: string
   readonly model?: string
   readonly profile?: Profile
   readonly dense?: 'f16' | 'i8'
   readonly sortChannels?: true
   readonly targetBytes?: number
+  readonly preview?: string
 }
 
 const profiles = ['plain', 'fast', 'small', 'max'] as const satisfies readonly Profile[]
@@ -31,6 +37,7 @@ export function packCommand(): Command {
     examples: [
       'pack runs/ec2t -o digits.sterna',
       'pack runs/ec2t -o digits.sterna --target-bytes 14000',
+      'pack runs/ec2t -o digits.sterna --licence MIT --preview digits.png',
       'pack resnet20_ec2t.pt --model resnet20 --mean 125.3,123,113.9@255 --std 63,62.1,66.7@255 -o resnet20.sterna',
     ],
   })
@@ -52,7 +59,7 @@ export function packCommand(): Command {
       'choose the three above so that the file takes at most n bytes, at the smallest loss',
       wholeNumber('--target-bytes', 1),
     )
-  addNormalizationOptions(command)
+  addMetadataOptions(addNormalizationOptions(command))
   return defineAction<PackCommandOptions>(command, async (output, options, path) => {
     if (!options.output.toLowerCase().endsWith('.sterna')) {
       throw new SternaError(
@@ -85,11 +92,12 @@ export function packCommand(): Command {
 }
 
 function packSource(source: FloatSource, options: PackCommandOptions): PackedToFit {
-  const metadata = packedMetadata(source, options)
+  const preview = options.preview === undefined ? undefined : readPreviewFile(options.preview)
+  const facts = { metadata: packedMetadata(source, options), ...(preview && { preview }) }
   const { targetBytes, profile = 'small', dense = 'f16', sortChannels = false } = options
   if (targetBytes === undefined) {
     const storage = { dense, profile, sortChannels }
-    return { ...packModel(source.model, source.ternary, { ...storage, metadata }), ...storage }
+    return { ...packModel(source.model, source.ternary, { ...storage, ...facts }), ...storage }
   }
   for (const [option, name] of [
     ['profile', 'profile'],
@@ -101,5 +109,5 @@ function packSource(source: FloatSource, options: PackCommandOptions): PackedToF
       hint: 'give one or the other',
     })
   }
-  return packToFit(source.model, source.ternary, metadata, targetBytes)
+  return packToFit(source.model, source.ternary, facts, targetBytes)
 }
