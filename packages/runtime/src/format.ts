@@ -40,6 +40,7 @@ export {
   weightsPerByte,
 } from './codec/index.ts'
 export {
+  activationProblem,
   crc32,
   type FieldCoding,
   fixedHeaderBytes,

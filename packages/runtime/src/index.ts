@@ -1,6 +1,7 @@
 export { SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
 export { crc32 } from './file/crc32.ts'
 export {
+  type ActivationRange,
   type ByteStream,
   type DenseTensor,
   type FileAccount,

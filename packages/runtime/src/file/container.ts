@@ -8,7 +8,14 @@ export const magic: readonly number[] = [0x89, 0x53, 0x54, 0x4e, 0x0d, 0x0a, 0x1
 export const formatVersion = 1
 
 /** Section kinds in the only order in which they may stand. */
-export const sectionKinds = { tensors: 1, graph: 2, payload: 3, metadata: 4, preview: 6 } as const
+export const sectionKinds = {
+  tensors: 1,
+  graph: 2,
+  payload: 3,
+  metadata: 4,
+  activations: 5,
+  preview: 6,
+} as const
 export type SectionName = keyof typeof sectionKinds
 
 const requiredSections = ['tensors', 'graph', 'payload'] as const satisfies readonly SectionName[]

@@ -1,3 +1,4 @@
+export { activationProblem } from './activation-range.ts'
 export { fixedHeaderBytes, formatVersion, magic, sectionEntryBytes, sectionKinds } from './container.ts'
 export { crc32 } from './crc32.ts'
 export { type FieldCoding, type OperatorSchema, operatorById, operatorSchemas } from './operator-schema.ts'
@@ -5,6 +6,7 @@ export { metadataProblem } from './read-metadata.ts'
 export { previewProblem } from './read-preview.ts'
 export { type ByteStream, type ReadSterna, readSterna, readSternaStream } from './read-sterna.ts'
 export type {
+  ActivationRange,
   DenseTensor,
   FileAccount,
   FilePart,

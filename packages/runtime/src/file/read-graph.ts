@@ -8,6 +8,8 @@ import { type FieldCoding, operatorById, operatorSchemas } from './operator-sche
 import type { PackedModel, PackedNode } from './types.ts'
 
 export interface ReadGraph extends Pick<PackedModel, 'name' | 'inputs' | 'outputs' | 'nodes'> {
+  /** Every value in the order of its number: inputs, tensors, outputs of nodes. */
+  readonly valueNames: readonly string[]
   /** A name for each entry of the tensor table. */
   readonly tensorNames: readonly string[]
 }
@@ -53,7 +55,8 @@ export function readGraph(bytes: Uint8Array, section: Section, tensorCount: numb
         attributes: node.attributes,
       }) as PackedNode,
   )
-  return { name, inputs, outputs, nodes, tensorNames: edges.slice(inputs.length, firstOutput) }
+  const tensorNames = edges.slice(inputs.length, firstOutput)
+  return { name, inputs, outputs, nodes, valueNames: edges, tensorNames }
 }
 
 function readInput(reader: ByteReader): { readonly name: string; readonly shape: readonly number[] } {

@@ -3,6 +3,7 @@ import { ByteReader } from '../byte-reader.ts'
 import type { CodecName } from '../codec/index.ts'
 import { SternaError } from '../errors.ts'
 import { checkSection, damaged, fixedHeaderBytes, readContainer, truncated } from './container.ts'
+import { readActivations } from './read-activations.ts'
 import { readGraph } from './read-graph.ts'
 import { readMetadata } from './read-metadata.ts'
 import { readPreview } from './read-preview.ts'
@@ -97,7 +98,7 @@ function* readSteps(file: {
   const entries = readTensorTable(file.bytes, tensors, payload)
   yield* needs(graph.end)
   checkSection(file.bytes, 'graph', graph)
-  const { tensorNames, ...network } = readGraph(file.bytes, graph, entries.length)
+  const { valueNames, tensorNames, ...network } = readGraph(file.bytes, graph, entries.length)
 
   const decoded = new Map<string, PackedTensor>()
   const payloads: (FilePart & { readonly codec: CodecName })[] = []
@@ -128,17 +129,19 @@ function* readSteps(file: {
     { name: 'graph', bytes: graph.end - graph.start },
     ...payloads,
   ]
-  for (const name of ['metadata', 'preview'] as const) {
+  for (const name of ['metadata', 'activations', 'preview'] as const) {
     const section = container[name]
     if (section === undefined) continue
     checkSection(file.bytes, name, section)
     sections.push({ name, bytes: section.end - section.start })
   }
+  const activations = readActivations(file.bytes, container.activations, valueNames, decoded)
   const preview = readPreview(file.bytes, container.preview)
   const model: PackedModel = {
     ...network,
     tensors: decoded,
     metadata: readMetadata(file.bytes, container.metadata),
+    ...(activations && { activations }),
     ...(preview && { preview }),
   }
   return { model, account: { totalBytes: fileBytes, sections } }

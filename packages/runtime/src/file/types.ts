@@ -22,6 +22,8 @@ export interface PackedModel {
   readonly outputs: readonly string[]
   readonly nodes: readonly PackedNode[]
   readonly tensors: ReadonlyMap<string, PackedTensor>
+  /** How values are held in integer arithmetic, by name: graph inputs and outputs of nodes. */
+  readonly activations?: ReadonlyMap<string, ActivationRange>
   /** Free-form facts: how the input is normalised, class names, where the network came from. */
   readonly metadata: PackedMetadata
   readonly preview?: Preview
@@ -33,6 +35,16 @@ export interface Preview {
   readonly mediaType: string
   /** At most `fileLimits.previewBytes`, at least one. */
   readonly bytes: Uint8Array
+}
+
+/** A value held as bytes q from 0 to `max`: the number is scale × (q − zero). */
+export interface ActivationRange {
+  /** A normal float32 above 0. */
+  readonly scale: number
+  /** The byte that stands for 0, from 0 to `max`. */
+  readonly zero: number
+  /** The largest byte, from 1 to 255. */
+  readonly max: number
 }
 
 export interface PackedMetadata {
@@ -56,7 +68,7 @@ export interface FileAccount {
 }
 
 export interface FilePart {
-  readonly name: 'header' | 'tensors' | 'graph' | 'payload' | 'metadata' | 'preview'
+  readonly name: 'header' | 'tensors' | 'graph' | 'payload' | 'metadata' | 'activations' | 'preview'
   readonly bytes: number
   /** The tensor a payload belongs to, and the codec it is written in. */
   readonly tensor?: string

@@ -62,6 +62,10 @@ function structureChanges(before: PackedModel, after: PackedModel): readonly str
     const [was, is] = [new Map(Object.entries(one.attributes)), new Map(Object.entries(other.attributes))]
     for (const key of was.keys()) compare(`node "${other.name}", ${key}`, was.get(key), is.get(key))
   }
+  const ranges = [before.activations ?? new Map(), after.activations ?? new Map()] as const
+  for (const name of new Set([...ranges[0].keys(), ...ranges[1].keys()])) {
+    compare(`range of "${name}"`, ranges[0].get(name) ?? 'none', ranges[1].get(name) ?? 'none')
+  }
   return changes
 }
 

@@ -7,7 +7,7 @@ import { writeSterna } from './write-sterna.ts'
 
 const fileCodes = ['file/bad-magic', 'file/truncated', 'file/damaged', 'file/unsupported', 'file/limit']
 const whole = writeSterna(smallModel())
-const sections = ['tensors', 'graph', 'payload', 'metadata'] as const
+const sections = ['tensors', 'graph', 'payload', 'metadata', 'activations'] as const
 type Contents = Record<(typeof sections)[number], Uint8Array>
 
 test('the file that is damaged here has range-coded weights', () => {
@@ -79,7 +79,7 @@ test('damage under right checksums is an error or a model, in little time and me
   const started = performance.now()
   for (let round = 0; round < 20_000; round++) {
     const contents = { ...given }
-    const name = sections[random.below(4)]!
+    const name = sections[random.below(sections.length)]!
     contents[name] = mutate(contents[name], random)
     const bytes = assemble(contents)
     try {
@@ -181,6 +181,25 @@ const hostile: readonly (readonly [
       metadata: [...new TextEncoder().encode('{"normalization":{"mean":[0],"std":[0]}}')],
     },
   ],
+  ['no range in a section of ranges', 'file/damaged', { activations: [0] }],
+  ['4 billion ranges', 'file/limit', { activations: huge }],
+  ['nine ranges in 7 bytes', 'file/damaged', { activations: [9, ...range(0)] }],
+  ['a range of a value that is not there', 'file/damaged', { activations: [1, ...range(9)] }],
+  ['a range of a tensor', 'file/damaged', { activations: [1, ...range(4)] }],
+  ['two ranges of one value', 'file/damaged', { activations: [2, ...range(5), ...range(5)] }],
+  ['ranges out of order', 'file/damaged', { activations: [2, ...range(5), ...range(0)] }],
+  ['a byte behind the ranges', 'file/damaged', { activations: [1, ...range(5), 0] }],
+  ['a scale of 0', 'file/damaged', { activations: [1, ...range(5, [0, 0, 0, 0])] }],
+  ['a scale below 0', 'file/damaged', { activations: [1, ...range(5, [0, 0, 0x80, 0xbf])] }],
+  ['a scale without a reciprocal', 'file/damaged', { activations: [1, ...range(5, [1, 0, 0, 0])] }],
+  ['an infinite scale', 'file/damaged', { activations: [1, ...range(5, [0, 0, 0x80, 0x7f])] }],
+  ['a scale that is not a number', 'file/damaged', { activations: [1, ...range(5, [0, 0, 0xc0, 0x7f])] }],
+  ['a largest byte of 0', 'file/damaged', { activations: [1, ...range(5, [0, 0, 0x80, 0x3f], 0, 0)] }],
+  [
+    'a zero above the largest byte',
+    'file/damaged',
+    { activations: [1, ...range(5, [0, 0, 0x80, 0x3f], 64, 63)] },
+  ],
 ]
 
 for (const [what, code, change] of hostile) {
@@ -264,6 +283,11 @@ function dimension(power: number): number[] {
   return bytes
 }
 
+/** An entry of the activations section; the scale is 1 unless given. */
+function range(value: number, scale = [0, 0, 0x80, 0x3f], zero = 0, max = 127): number[] {
+  return [value, ...scale, zero, max]
+}
+
 /** Input x [1], one Relu that reads edge `reads`, output edge `output`. */
 function graphOfRelu(reads: number, output = 1, name = [0x79]): number[] {
   return [0, 1, 1, 0x78, 1, 1, 1, 5, reads, 1, output, name.length, ...name]
@@ -328,6 +352,10 @@ function smallModel(): PackedModel {
       ['b2', { kind: 'dense', shape: [2], storage: 'f32', data: Float32Array.of(0.1, 0.2) }],
     ]),
     metadata: { classes: ['cat', 'dog'] },
+    activations: new Map([
+      ['image', { scale: 0.5, zero: 64, max: 127 }],
+      ['a', { scale: 0.25, zero: 0, max: 63 }],
+    ]),
   }
 }
 

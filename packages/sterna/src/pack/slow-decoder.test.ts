@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { readSterna, type TernaryTensor } from 'sterna-runtime'
+import { type ActivationRange, readSterna, type TernaryTensor } from 'sterna-runtime'
 import { ByteReader, fastCodec, maxCodec, smallCodec } from 'sterna-runtime/format'
 import { Random } from '../core/index.ts'
 import { encodeContexts, encodeMax, encodeSmall } from './encode-coded.ts'
@@ -20,6 +20,8 @@ interface Vector {
   readonly about: string
   readonly profile: Profile
   readonly tensors: Readonly<Record<string, VectorTensor>>
+  /** By number and by name. */
+  readonly activations?: readonly (ActivationRange & { readonly value: number; readonly name: string })[]
 }
 
 interface VectorTensor {
@@ -45,6 +47,10 @@ for (const { name, bytes, vector } of vectors) {
     const { model, account } = readSterna(bytes)
     const codecs = new Map(account.sections.map(part => [part.tensor, part.codec]))
     assert.deepEqual([...model.tensors.keys()], Object.keys(vector.tensors))
+    assert.deepEqual(
+      [...(model.activations ?? [])],
+      (vector.activations ?? []).map(({ name, scale, zero, max }) => [name, { scale, zero, max }]),
+    )
     for (const [key, tensor] of model.tensors) {
       const expected = vector.tensors[key]!
       assert.equal(codecs.get(key), expected.codec)
@@ -69,6 +75,13 @@ for (const { name, bytes, vector } of vectors) {
       assert.deepEqual(shape, expected.shape)
       assert.deepEqual(values, expected.values ?? ternaryValues(expected))
     })
+  })
+}
+
+for (const { name, bytes, vector } of vectors.filter(({ vector }) => vector.activations !== undefined)) {
+  test(`a decoder written from the document reads the ranges of ${name}`, () => {
+    const expected = vector.activations!.map(({ value, scale, zero, max }) => ({ value, scale, zero, max }))
+    assert.deepEqual(decodeActivations(bytes), expected)
   })
 }
 
@@ -163,24 +176,52 @@ function half(bits: number): number {
   return exponent === 0 ? (sign * fraction) / 2 ** 24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-function decodeFile(file: Uint8Array): readonly { shape: number[]; values: number[] }[] {
+/** The contents of each section, by its kind. */
+function sectionsOf(file: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const header = new Bytes(file)
   header.at = 10
-  const sections = header.u(2)
-  const lengths = Array.from({ length: sections }, (_, index) => {
-    header.at = 20 + 12 * index
-    return header.u(4)
-  })
-  const table = new Bytes(file)
-  table.at = 20 + 12 * sections
-  let payload = table.at + lengths[0]! + lengths[1]!
+  const count = header.u(2)
+  header.at = 16
+  let start = 20 + 12 * count
+  return new Map(
+    Array.from({ length: count }, () => {
+      const [kind, length] = [header.u(4), header.u(4)]
+      header.at += 4
+      start += length
+      return [kind, file.subarray(start - length, start)] as const
+    }),
+  )
+}
+
+function decodeActivations(file: Uint8Array) {
+  const section = new Bytes(sectionsOf(file).get(5)!)
+  const ranges = section
+    .list(section.varint(), () => 0)
+    .map(() => ({
+      value: section.varint(),
+      scale: single(section.u(4)),
+      zero: section.u(1),
+      max: section.u(1),
+    }))
+  assert.equal(section.at, section.all.length)
+  return ranges
+}
+
+function single(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits).buffer)[0]!
+}
+
+function decodeFile(file: Uint8Array): readonly { shape: number[]; values: number[] }[] {
+  const sections = sectionsOf(file)
+  const table = new Bytes(sections.get(1)!)
+  let payload = 0
   return table
     .list(table.varint(), () => 0)
     .map(() => {
       const codec = table.u(1)
       const shape = table.list(table.varint(), () => table.varint())
       const length = table.varint()
-      const bytes = new Bytes(file.subarray(payload, payload + length))
+      const bytes = new Bytes(sections.get(3)!.subarray(payload, payload + length))
       payload += length
       return { shape, values: decodePayload(codec, shape, bytes) }
     })
@@ -194,10 +235,7 @@ function decodePayload(codec: number, shape: readonly number[], bytes: Bytes): n
     codes.map((code, index) => Math.fround(code * scales[Math.floor((index * filters) / elements)]!))
   switch (codec) {
     case 1:
-      return bytes.list(elements, () => {
-        const bits = bytes.u(4)
-        return new Float32Array(Uint32Array.of(bits).buffer)[0]!
-      })
+      return bytes.list(elements, () => single(bytes.u(4)))
     case 2:
       return bytes.list(elements, plainHalf)
     case 3:

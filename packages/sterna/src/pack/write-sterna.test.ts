@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  type ActivationRange,
   type DenseTensor,
   type InferenceOperatorName,
   type PackedModel,
@@ -37,6 +38,8 @@ test('what is written is read back: operators, attributes, edges, tensors, metad
       readAs.set(node.outputs[0]!, read.outputs[0]!)
     })
     assert.equal(model.tensors.size, given.tensors.size)
+    const ranges = [...(given.activations ?? [])].map(([name, range]) => [readAs.get(name), range])
+    assert.deepEqual([...(model.activations ?? [])], ranges)
   }
 })
 
@@ -90,6 +93,10 @@ test('a writer refuses what a reader would', () => {
   })
   const ternary = model.tensors.get('w1') as TernaryTensor
   const dense = (data: Float32Array): DenseTensor => ({ kind: 'dense', shape: [2, 3], storage: 'f16', data })
+  const withRange = (name: string, change: Partial<ActivationRange>) => ({
+    ...model,
+    activations: new Map([[name, { scale: 0.5, zero: 0, max: 127, ...change }]]),
+  })
   const refused: readonly (readonly [string, PackedModel])[] = [
     ['tensor/invalid', withTensor({ ...ternary, assignment: new Int8Array(5) })],
     ['tensor/invalid', withTensor({ ...ternary, assignment: new Int8Array(6).fill(2) })],
@@ -106,6 +113,13 @@ test('a writer refuses what a reader would', () => {
     ['graph/unknown-value', { ...model, nodes: model.nodes.slice(1) }],
     ['file/limit', { ...model, inputs: [{ name: 'x', shape: [1, 1, 1, 1, 1, 1, 1, 1, 3] }] }],
     ['usage/input', { ...model, metadata: { normalization: { mean: [0], std: [0] } } }],
+    ['graph/unknown-value', withRange('nobody', {})],
+    ['graph/unknown-value', withRange('w1', {})],
+    ['usage/input', withRange('x', { scale: 0.1 })],
+    ['usage/input', withRange('x', { scale: 0 })],
+    ['usage/input', withRange('x', { zero: 128 })],
+    ['usage/input', withRange('x', { zero: 0.5 })],
+    ['usage/input', withRange('x', { max: 256 })],
   ]
   for (const [code, bad] of refused) {
     assert.throws(
@@ -170,7 +184,14 @@ function randomModel(random: Random): PackedModel {
   ]
   const metadata =
     random.below(2) === 0 ? {} : { classes: ['a', 'ü'], from: random.below(100), deep: [{ x: null }] }
-  return { name: 'random', inputs, outputs, nodes, tensors, metadata }
+  const ranges = edges.flatMap(edge => {
+    if (tensors.has(edge) || random.below(2) === 0) return []
+    const max = 1 + random.below(255)
+    const scale = Math.fround(random.uniform() + 2 ** -20)
+    return [[edge, { scale, zero: random.below(max + 1), max }] as const]
+  })
+  const activations = ranges.length > 0 && { activations: new Map(ranges) }
+  return { name: 'random', inputs, outputs, nodes, tensors, metadata, ...activations }
 }
 
 function randomField(random: Random, coding: FieldCoding): unknown {

@@ -14,6 +14,7 @@ import {
 import { SternaError } from '../core/index.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { encodeTensor, type Profile } from './encode-tensor.ts'
+import { writeActivations } from './write-activations.ts'
 import { tensorOrder, writeGraph } from './write-graph.ts'
 
 /**
@@ -46,6 +47,8 @@ export function writeSterna(model: PackedModel, profile: Profile = 'small'): Uin
   ]
   const metadata = metadataBytes(model)
   if (metadata !== undefined) sections.push([sectionKinds.metadata, metadata])
+  const activations = writeActivations(model, order)
+  if (activations !== undefined) sections.push([sectionKinds.activations, activations])
   if (model.preview !== undefined) sections.push([sectionKinds.preview, previewBytes(model.preview)])
   return assemble(sections)
 }

@@ -140,6 +140,7 @@ const partNames = {
   graph: 'graph',
   payload: 'payload',
   metadata: 'metadata',
+  activations: 'activation ranges',
   preview: 'preview',
 } as const
 
