@@ -74,7 +74,7 @@ for (const folder of published) {
     const files = packedFiles(folder)
     const strange = files.filter(
       file =>
-        !/^(package\.json|README\.md|LICENSE|bin\/[a-z-]+\.js|dist\/[a-z0-9/.-]+\.(js|d\.ts|wasm|html|css))$/.test(
+        !/^(package\.json|README\.md|LICENSE|bin\/[a-z-]+\.js|python\/[a-z-]+\.py|dist\/[a-z0-9/.-]+\.(js|d\.ts|wasm|html|css))$/.test(
           file,
         ),
     )

@@ -176,10 +176,10 @@ test('a result that does not fit onto the disk is a failure in one line', {
 })
 
 test('bench prints ratios of the methods and of the engines', async () => {
-  const train = await json('bench train --model lenet5-classic --batch-size 4 --pairs 1')
-  const names: string[] = train.results.map((row: { name: string }) => row.name)
+  const steps = await json('bench methods --model lenet5-classic --batch-size 4 --pairs 1')
+  const names: string[] = steps.results.map((row: { name: string }) => row.name)
   for (const { name } of methods) assert.ok(names.includes(name), name)
-  for (const { ratio, medianMs } of train.results) assert.ok(ratio.median > 0 && medianMs > 0)
+  for (const { ratio, medianMs } of steps.results) assert.ok(ratio.median > 0 && medianMs > 0)
   const infer = await json('bench infer --network lenet5-classic --pairs 2')
   assert.ok(infer.difference < 1e-4, String(infer.difference))
   assert.match(infer.results[0].name, /^sterna-runtime/)

@@ -1,1 +1,2 @@
 export { readFileBytes, sha256Hex, writeFileAtomic } from './files.node.ts'
+export { peakMemoryBytes } from './peak-memory.node.ts'

@@ -11,41 +11,58 @@ import {
   stepInputs,
   stepScalars,
 } from '../../train/index.ts'
+import type { StepWork } from './step-protocol.ts'
 
-const CLASSES = 10
+export const benchClasses = 10
+
+/** A rate so small that thousands of steps on one batch stay near where they began. */
+export const restingRate = 1e-7
+
+export interface PreparedStep {
+  /** One step; the loss before it. */
+  readonly run: (learningRate: number) => Promise<number>
+}
 
 export async function prepareStep(
   engine: Engine,
-  options: {
-    readonly model: string
-    readonly method: string
-    readonly optimiser: OptimiserConfig
-    readonly batchSize: number
-  },
-): Promise<() => Promise<unknown>> {
-  const { model: name, method, optimiser, batchSize } = options
-  const entry = zooEntry(name)
-  const model = entry.create(CLASSES, 1)
+  { model: name, method, batchSize, optimiser }: StepWork & { readonly optimiser: OptimiserConfig },
+): Promise<PreparedStep> {
+  const model = zooEntry(name).create(benchClasses, 1)
   const config = defaultConfig(name, method, { spec: 'random' }, { optimiser, batchSize })
   const { layers, state } = quantizeNetwork(model, createQuantizer(method), config.layers)
   const step = buildStep(model.graph, layers, config)
   const executable = await engine.load(step.program)
   await executable.setState(new Map([...model.parameters, ...state, ...step.moments]))
-  const random = new Random(1)
-  const shape = [batchSize, ...entry.imageShape]
-  const inputs: Record<string, Tensor> = {
-    [stepInputs.images]: f32(
-      shape,
-      Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
-    ),
+  const labels = benchLabels(batchSize)
+  const batch: Record<string, Tensor> = {
+    [stepInputs.images]: benchImages(name, batchSize),
     [stepInputs.oneHot]: f32(
-      [batchSize, CLASSES],
-      Float32Array.from({ length: batchSize * CLASSES }, (_, index) =>
-        index % CLASSES === Math.floor(index / CLASSES) % CLASSES ? 1 : 0,
+      [batchSize, benchClasses],
+      Float32Array.from({ length: batchSize * benchClasses }, (_, index) =>
+        index % benchClasses === labels[Math.floor(index / benchClasses)] ? 1 : 0,
       ),
     ),
-    // A rate so small that thousands of steps on one batch stay near where they began.
-    ...stepScalars({ ...config, learningRate: { latent: 1e-7, state: 1e-7, rest: 1e-7 } }, 1e6, 1),
   }
-  return () => executable.run(inputs)
+  return {
+    run: async rate => {
+      const learningRate = { latent: rate, state: rate, rest: rate }
+      const outputs = await executable.run({ ...batch, ...stepScalars({ ...config, learningRate }, 1e6, 1) })
+      return outputs[step.outputs.loss]!.data[0] as number
+    },
+  }
+}
+
+/** Normal noise [batchSize, C, H, W]. */
+export function benchImages(model: string, batchSize: number): Tensor<'f32'> {
+  const random = new Random(1)
+  const shape = [batchSize, ...zooEntry(model).imageShape]
+  return f32(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
+  )
+}
+
+/** The class of each image: all of them in turn. */
+export function benchLabels(batchSize: number): readonly number[] {
+  return Array.from({ length: batchSize }, (_, index) => index % benchClasses)
 }

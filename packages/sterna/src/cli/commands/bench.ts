@@ -1,146 +1,37 @@
-/** `sterna bench train` and `sterna bench infer`. */
-import { availableParallelism, cpus } from 'node:os'
+/** `sterna bench` and `sterna bench infer`. */
+import { availableParallelism } from 'node:os'
 import type { Command } from 'commander'
-import { createEngine } from '../../engine/index.node.ts'
 import { formatPercent, textTable } from '../../report/index.ts'
-import { createQuantizer, methods } from '../../ternary/index.ts'
-import type { OptimiserConfig } from '../../train/index.ts'
 import { prepareInference, randomPacked } from '../bench/inference.ts'
-import { type PairedTimes, timePairs } from '../bench/pairs.ts'
-import { prepareStep } from '../bench/training-step.ts'
+import { timePairs } from '../bench/pairs.ts'
+import { type BenchReport, describeMachine, ratioCells } from '../bench/report.ts'
 import { createCommand, defineAction } from '../command.ts'
-import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { loadPackedSource } from '../load-model.ts'
 import { fraction, oneOf, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
-import { describeEngine } from '../predictors.ts'
-import { optimisers } from '../train-options.ts'
 import { versions } from '../versions.ts'
 import { benchCodecCommand } from './bench-codec.ts'
+import { benchMethods, benchMethodsCommand, methodsDefaults } from './bench-methods.ts'
+import { benchTrainCommand } from './bench-train.ts'
 
 export function benchCommand(): Command {
   const group = createCommand('bench [what]', {
     summary: 'time training steps and inference on this machine',
     description:
-      'Time training steps and inference on this machine; without a name, both with their defaults.',
-    examples: ['bench', 'bench train', 'bench infer digits.sterna'],
+      'Time training steps and inference on this machine; without a name, `methods` and `infer` with their defaults.',
+    examples: ['bench', 'bench train', 'bench methods --model resnet20', 'bench infer digits.sterna'],
   })
-  group.addCommand(trainCommand())
+  group.addCommand(benchTrainCommand())
+  group.addCommand(benchMethodsCommand())
   group.addCommand(inferCommand())
   group.addCommand(benchCodecCommand())
   return defineAction<object>(group, async (output, _options, what) => {
     // Known names have gone to their own commands.
-    if (what !== undefined) oneOf('bench', ['train', 'infer', 'codec'])(what)
-    const train = await benchTrain(output, trainDefaults)
+    if (what !== undefined) oneOf('bench', ['train', 'methods', 'infer', 'codec'])(what)
+    const steps = await benchMethods(output, methodsDefaults)
     const infer = await benchInfer(output, inferDefaults)
-    output.result({ train: train.value, infer: infer.value }, `${train.text}\n\n${infer.text}`)
+    output.result({ methods: steps.value, infer: infer.value }, `${steps.text}\n\n${infer.text}`)
   })
-}
-
-/** What a benchmark found, for programs and for people. */
-interface BenchReport {
-  readonly value: object
-  readonly text: string
-}
-
-interface BenchTrainOptions extends EngineChoice {
-  readonly model: string
-  readonly batchSize: number
-  readonly pairs: number
-}
-
-const trainDefaults = { model: 'lenet5', batchSize: 50, pairs: 21 } as const
-
-function trainCommand(): Command {
-  const command = createCommand('train', {
-    summary: 'time a training step of each method against the float step',
-    description:
-      'Time a training step of each method against the float step with the same optimiser, in turns in one ' +
-      'process. Ratios are medians over the pairs; close other programs first.',
-    examples: ['bench train', 'bench train --model resnet20 --batch-size 128 --pairs 9'],
-  })
-    .option('--model <name>', 'network', trainDefaults.model)
-    .option(
-      '--batch-size <n>',
-      'images of a step',
-      wholeNumber('--batch-size', 2, 65_536),
-      trainDefaults.batchSize,
-    )
-    .option(
-      '--pairs <n>',
-      'how many times each is timed',
-      wholeNumber('--pairs', 1, 10_000),
-      trainDefaults.pairs,
-    )
-  addEngineOptions(command)
-  return defineAction<BenchTrainOptions>(command, async (output, options) => {
-    const { value, text } = await benchTrain(output, options)
-    output.result(value, text)
-  })
-}
-
-async function benchTrain(output: Output, options: BenchTrainOptions): Promise<BenchReport> {
-  const { model, batchSize, pairs } = options
-  const engine = await createEngine(options)
-  try {
-    const results: (PairedTimes & { readonly optimiser: OptimiserConfig['kind'] })[] = []
-    for (const kind of ['sgd', 'adam'] as const) {
-      const contestants = []
-      for (const method of ['float', ...methodsTrainedBy(kind)]) {
-        output.progress(`building the ${method} step`)
-        const run = await prepareStep(engine, { model, method, optimiser: optimisers[kind], batchSize })
-        contestants.push({ name: method, run })
-      }
-      const times = await timePairs(contestants, {
-        rounds: pairs,
-        repeats: 5,
-        onRound: round => output.progress(`${kind}: pair ${round + 1} of ${pairs}`),
-      })
-      results.push(...times.map(time => ({ ...time, optimiser: kind })))
-    }
-    const command = `sterna bench train --model ${model} --batch-size ${batchSize} --pairs ${pairs} --threads ${engine.threads}`
-    const rows = results.map(({ name, optimiser, ratio, medianMs }) => [
-      `${name}, ${optimiser}`,
-      ...ratioCells(name === 'float' ? undefined : ratio),
-      medianMs.toFixed(2),
-    ])
-    return {
-      value: {
-        command,
-        machine: describeMachine(),
-        engine: describeEngine(engine),
-        model,
-        batchSize,
-        pairs,
-        results,
-      },
-      text: [
-        textTable(
-          [
-            { title: 'training step', align: 'left' },
-            { title: 'over float', align: 'right' },
-            { title: 'min – max', align: 'right' },
-            { title: 'ms/step', align: 'right' },
-          ],
-          rows,
-        ),
-        '',
-        `${model}, batch ${batchSize}, medians of ${pairs} pairs; ${describeEngine(engine)}; ${describeMachine()}`,
-        command,
-      ].join('\n'),
-    }
-  } finally {
-    await engine.close()
-  }
-}
-
-/** The methods whose authors train with this optimiser (SGD where they say nothing). */
-function methodsTrainedBy(kind: OptimiserConfig['kind']): readonly string[] {
-  return methods
-    .map(method => createQuantizer(method.name))
-    .flatMap(quantizer =>
-      quantizer !== undefined && (quantizer.optimiser?.optimiser ?? 'sgd') === kind ? [quantizer.method] : [],
-    )
 }
 
 interface BenchInferOptions {
@@ -217,13 +108,4 @@ async function benchInfer(output: Output, options: BenchInferOptions, file?: str
       command,
     ].join('\n'),
   }
-}
-
-function ratioCells(ratio: PairedTimes['ratio'] | undefined): readonly [string, string] {
-  if (ratio === undefined) return ['1', '']
-  return [`${ratio.median.toFixed(2)}×`, `${ratio.min.toFixed(2)} – ${ratio.max.toFixed(2)}`]
-}
-
-function describeMachine(): string {
-  return `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`
 }
