@@ -34,7 +34,7 @@ test('bench train prints our step, and PyTorch beside it where there is one', as
 
 test('an interpreter that is none, and a workload that is none, are refused', async () => {
   for (const [line, message] of [
-    ['--python ./no-such-python', /--python: \.\/no-such-python is not there\nhint: give an interpreter/],
+    ['--python ./no-such-python', /--python: \.\/no-such-python: is not there\nhint: give an interpreter/],
     ['--only resnet21', /--only: expected resnet20, .*, found "resnet21"\nhint: did you mean resnet20\?/],
   ] as const) {
     const { status, stderr } = await sterna(folder, `bench train ${line}`)

@@ -28,7 +28,7 @@ export async function findTorch(asked: string | undefined): Promise<TorchSearch>
       )
       const version = /^torch (\S+)$/m.exec(stdout)?.[1]
       if (version !== undefined) return { python, version }
-      tried.push(`${python} does not answer as Python does`)
+      tried.push(`${python}: does not answer as Python does`)
     } catch (error) {
       const { code, stderr } = error as { readonly code?: unknown; readonly stderr?: string }
       const complaint = code === 'ENOENT' ? 'is not there' : stderr?.trim().split('\n').at(-1) || 'fails'

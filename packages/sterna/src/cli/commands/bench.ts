@@ -19,7 +19,7 @@ export function benchCommand(): Command {
     summary: 'time training steps and inference on this machine',
     description:
       'Time training steps and inference on this machine; without a name, `methods` and `infer` with their defaults.',
-    examples: ['bench', 'bench train', 'bench methods --model resnet20', 'bench infer digits.sterna'],
+    examples: ['bench', 'bench train', 'bench methods', 'bench infer digits.sterna'],
   })
   group.addCommand(benchTrainCommand())
   group.addCommand(benchMethodsCommand())
