@@ -1,4 +1,4 @@
-/** `npm run bench -- train|methods|infer|codec [OPTIONS]`: installs and builds what is missing, then `sterna bench …`. */
+/** `npm run bench -- train|methods|epoch|infer|codec [OPTIONS]`: installs and builds what is missing, then `sterna bench …`. */
 import path from 'node:path'
 import { ensure, hand, root } from './ensure.mjs'
 

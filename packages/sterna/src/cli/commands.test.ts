@@ -44,6 +44,7 @@ test('train says its engine and why, prints a line an epoch, and ends with what 
   )
   assert.match(stderr, /^epoch 2\/2 /m)
   assert.ok(!stderr.includes('\x1b'))
+  assert.match(stdout, /, peak memory \d+ MB$/m)
   const size = statSync(inFolder('classic/model.safetensors')).size.toLocaleString('en-US')
   assert.ok(stdout.endsWith(`wrote classic/model.safetensors (${size} bytes)\n`), stdout)
 })
@@ -175,11 +176,15 @@ test('a result that does not fit onto the disk is a failure in one line', {
   assert.match(stderr, /^error: cannot write to stdout: ENOSPC.*\n$/)
 })
 
-test('bench prints ratios of the methods and of the engines', async () => {
+test('bench prints ratios of the methods, of an epoch and of the engines', async () => {
   const steps = await json('bench methods --model lenet5-classic --batch-size 4 --pairs 1')
   const names: string[] = steps.results.map((row: { name: string }) => row.name)
   for (const { name } of methods) assert.ok(names.includes(name), name)
   for (const { ratio, medianMs } of steps.results) assert.ok(ratio.median > 0 && medianMs > 0)
+  const epoch = await json('bench epoch --model lenet5-classic --batch-size 8 --images 70')
+  assert.equal(epoch.steps, 8)
+  assert.ok(Math.abs(epoch.ratio - epoch.epochMs / (8 * epoch.stepMs)) < 1e-9)
+  assert.ok(epoch.peakMemoryBytes > 5e7)
   const infer = await json('bench infer --network lenet5-classic --pairs 2')
   assert.ok(infer.difference < 1e-4, String(infer.difference))
   assert.match(infer.results[0].name, /^sterna-runtime/)

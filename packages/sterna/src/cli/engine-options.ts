@@ -1,9 +1,9 @@
-/** --device and --threads. */
+/** --device, --threads and --spin. */
 import type { Command } from 'commander'
 import type { EngineOptions } from '../engine/index.node.ts'
 import { oneOf, wholeNumber } from './option-values.ts'
 
-export type EngineChoice = Pick<EngineOptions, 'device' | 'threads'>
+export type EngineChoice = Pick<EngineOptions, 'device' | 'threads' | 'spin'>
 
 export function addEngineOptions(command: Command): Command {
   return command
@@ -16,5 +16,9 @@ export function addEngineOptions(command: Command): Command {
       '--threads <n>',
       'threads of the CPU kernels (default: all cores); part of what decides the last bits',
       wholeNumber('--threads', 1, 1024),
+    )
+    .option(
+      '--spin',
+      'let idle threads of the CPU kernels spin: a little faster on a quiet machine, far slower on a busy one',
     )
 }

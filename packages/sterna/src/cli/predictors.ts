@@ -28,6 +28,7 @@ export interface PredictorOptions {
   readonly engine?: EngineName
   readonly device?: EngineDevice | 'auto'
   readonly threads?: number
+  readonly spin?: boolean
 }
 
 export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
@@ -48,13 +49,12 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
   return openOnnxRuntime(source, options)
 }
 
-function expectNoEngineChoice({ device, threads }: PredictorOptions): void {
-  if (device === undefined && threads === undefined) return
-  throw new SternaError(
-    'usage/option',
-    `--${device === undefined ? 'threads' : 'device'}: sterna-runtime runs on one thread of the CPU`,
-    { hint: 'these options belong to ONNX Runtime; add --engine ort to evaluate the file with it' },
-  )
+function expectNoEngineChoice(options: PredictorOptions): void {
+  const given = (['device', 'threads', 'spin'] as const).find(name => options[name] !== undefined)
+  if (given === undefined) return
+  throw new SternaError('usage/option', `--${given}: sterna-runtime runs on one thread of the CPU`, {
+    hint: 'these options belong to ONNX Runtime; add --engine ort to evaluate the file with it',
+  })
 }
 
 async function openRuntime(
@@ -77,10 +77,14 @@ function describeRuntime(kernels: ModelDescription['kernels']): string {
 
 async function openOnnxRuntime(
   source: ModelSource,
-  { batchSize, device, threads }: PredictorOptions,
+  { batchSize, device, threads, spin }: PredictorOptions,
 ): Promise<OpenPredictor> {
   const model = source.kind === 'sterna' ? toModel(source.packed) : source.model
-  const engine = await createEngine({ ...(device && { device }), ...(threads && { threads }) })
+  const engine = await createEngine({
+    ...(device && { device }),
+    ...(threads && { threads }),
+    ...(spin && { spin }),
+  })
   try {
     const predictor = await createEnginePredictor(engine, model.graph, batchSize)
     await predictor.setParameters(model.parameters)

@@ -255,9 +255,12 @@ describe('training on the CPU', () => {
     assert.ok(losses.at(-1)! < 0.5 * losses[0]!, `losses ${losses[0]} … ${losses.at(-1)}`)
   })
 
-  it('gives the same bits every time, also in another process, which ends by itself', async () => {
+  it('gives the same bits every time, with spinning threads, and in another process, which ends by itself', async () => {
     const expected = digest((await train(engine, 20)).state)
     assert.equal(digest((await train(engine, 20)).state), expected)
+    const spinning = await createEngine({ device: 'cpu', threads: 2, spin: true })
+    assert.equal(digest((await train(spinning, 20)).state), expected)
+    await spinning.close()
     const program = fileURLToPath(new URL('./testing/print-training.node.js', import.meta.url))
     const child = spawnSync(process.execPath, [program, 'train'], { encoding: 'utf8', timeout: 30_000 })
     assert.equal(child.stderr, '')

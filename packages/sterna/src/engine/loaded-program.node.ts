@@ -3,11 +3,14 @@ import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../core/index.ts'
 import { fromOrt, toOrt } from './ort-tensor.node.ts'
 import type { ProgramState, StateFactory } from './program-state.node.ts'
-import type { EngineDevice } from './types.ts'
-import type { ProgramDescription } from './worker-protocol.ts'
+import type { ProgramDescription, SessionChoice } from './worker-protocol.ts'
 
-/** The memory pattern doubles the peak of a training step and saves no time; spinning hurts a busy machine. */
-export function sessionOptions(device: EngineDevice, threads: number): ort.InferenceSession.SessionOptions {
+/** The memory pattern doubles the peak of a training step and saves no time. */
+export function sessionOptions({
+  device,
+  threads,
+  spin,
+}: SessionChoice): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
     intraOpNumThreads: threads,
@@ -17,7 +20,7 @@ export function sessionOptions(device: EngineDevice, threads: number): ort.Infer
     enableMemPattern: false,
     logSeverityLevel: 4,
     extra: {
-      session: { intra_op: { allow_spinning: '0' } },
+      session: { intra_op: { allow_spinning: spin ? '1' : '0' } },
       // ONNX Runtime 1.30 merges a Pad into a pooling even where the sum of the pads is then refused.
       optimization: { disable_specified_optimizers: 'Pad_Fusion' },
     },

@@ -54,7 +54,7 @@ function filled(shape: readonly number[], value: number): Tensor {
 
 /** The fastest run, milliseconds. */
 async function measureMs(device: EngineDevice, side: number): Promise<number> {
-  const options = sessionOptions(device, availableParallelism())
+  const options = sessionOptions({ device, threads: availableParallelism(), spin: false })
   const strict = { session: { disable_cpu_ep_fallback: device === 'webgpu' ? '1' : '0' } }
   const session = await ort.InferenceSession.create(writeOnnx(probeModel(side)), {
     ...options,

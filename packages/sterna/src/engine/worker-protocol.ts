@@ -13,9 +13,17 @@ export interface ProgramDescription {
   readonly state: ReadonlyMap<string, string>
 }
 
+/** How ONNX Runtime's sessions run. */
+export interface SessionChoice {
+  readonly device: EngineDevice
+  readonly threads: number
+  /** Threads without work spin instead of sleeping. */
+  readonly spin: boolean
+}
+
 /** Executables are known by number. */
 export interface WorkerCalls {
-  open: { request: { readonly device: EngineDevice; readonly threads: number }; result: null }
+  open: { request: SessionChoice; result: null }
   load: { request: { readonly executable: number; readonly program: ProgramDescription }; result: null }
   setState: {
     request: { readonly executable: number; readonly tensors: ReadonlyMap<string, Tensor> }

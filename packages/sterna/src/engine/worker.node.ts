@@ -10,7 +10,7 @@ import type { WorkerCalls, WorkerRequest, WorkerResponse } from './worker-protoc
 const port = parentPort!
 const gate = new RunGate(workerData as SharedArrayBuffer)
 const programs = new Map<number, LoadedProgram>()
-let options = sessionOptions('cpu', 1)
+let options = sessionOptions({ device: 'cpu', threads: 1, spin: false })
 let createState: StateFactory = program => new CpuState(program)
 let last: Promise<void> = Promise.resolve()
 
@@ -41,9 +41,8 @@ async function guarded(message: WorkerRequest): Promise<Answer> {
 async function answer(message: Exclude<WorkerRequest, { call: 'close' }>): Promise<Answer> {
   switch (message.call) {
     case 'open': {
-      const { device, threads } = message.request
-      options = sessionOptions(device, threads)
-      if (device === 'webgpu') {
+      options = sessionOptions(message.request)
+      if (message.request.device === 'webgpu') {
         const transfer = new GpuTransfer(options)
         createState = program => new GpuState(program, transfer)
       }

@@ -81,12 +81,26 @@ interface WorkloadResult extends StepWork {
 }
 
 async function benchTrain(output: Output, options: BenchTrainOptions): Promise<void> {
-  const { only = workloadNames, pairs, python: asked, device, threads = availableParallelism() } = options
+  const {
+    only = workloadNames,
+    pairs,
+    python: asked,
+    device,
+    spin,
+    threads = availableParallelism(),
+  } = options
   const torch = await findTorch(asked)
   if (torch.python === undefined) output.note(`no PyTorch, so no ratios: ${torch.reason}`)
   const results: WorkloadResult[] = []
   for (const name of only)
-    results.push(await benchWorkload(output, name, torch, { pairs, threads, ...(device && { device }) }))
+    results.push(
+      await benchWorkload(output, name, torch, {
+        pairs,
+        threads,
+        ...(device && { device }),
+        ...(spin && { spin }),
+      }),
+    )
   if (results.some(({ torch: side }) => side !== null && side.matrixProductGflops < slowGflops)) {
     output.warn(
       `PyTorch's matrix product is slow: it seems to run on a reference library, and the ratios flatter us (Debian: apt-get install libopenblas0-openmp)`,
@@ -97,6 +111,7 @@ async function benchTrain(output: Output, options: BenchTrainOptions): Promise<v
     ...(options.only === undefined ? [] : [`--only ${only.join(',')}`]),
     `--pairs ${pairs} --threads ${threads}`,
     ...(device === undefined ? [] : [`--device ${device}`]),
+    ...(spin ? ['--spin'] : []),
   ].join(' ')
   output.result(
     {
@@ -124,7 +139,7 @@ async function benchWorkload(
   output: Output,
   name: WorkloadName,
   torch: TorchSearch,
-  { pairs, threads, device }: EngineChoice & { readonly pairs: number; readonly threads: number },
+  { pairs, threads, ...engine }: EngineChoice & { readonly pairs: number; readonly threads: number },
 ): Promise<WorkloadResult> {
   const { comparedSteps, ...work } = workloads[name]
   const processes: StepProcess[] = []
@@ -134,7 +149,7 @@ async function benchWorkload(
       fileURLToPath(new URL('../bench/step-server.node.js', import.meta.url)),
     ])
     processes.push(ours)
-    const { description } = await ours.call('build', { ...work, threads, device })
+    const { description } = await ours.call('build', { ...work, threads, ...engine })
     const started = torch.python === undefined ? undefined : await startTorch(torch.python, work, threads)
     const theirs = started?.process
     if (theirs !== undefined) processes.push(theirs)

@@ -11,6 +11,7 @@ import { fraction, oneOf, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
 import { versions } from '../versions.ts'
 import { benchCodecCommand } from './bench-codec.ts'
+import { benchEpochCommand } from './bench-epoch.ts'
 import { benchMethods, benchMethodsCommand, methodsDefaults } from './bench-methods.ts'
 import { benchTrainCommand } from './bench-train.ts'
 
@@ -23,11 +24,12 @@ export function benchCommand(): Command {
   })
   group.addCommand(benchTrainCommand())
   group.addCommand(benchMethodsCommand())
+  group.addCommand(benchEpochCommand())
   group.addCommand(inferCommand())
   group.addCommand(benchCodecCommand())
   return defineAction<object>(group, async (output, _options, what) => {
     // Known names have gone to their own commands.
-    if (what !== undefined) oneOf('bench', ['train', 'methods', 'infer', 'codec'])(what)
+    if (what !== undefined) oneOf('bench', ['train', 'methods', 'epoch', 'infer', 'codec'])(what)
     const steps = await benchMethods(output, methodsDefaults)
     const infer = await benchInfer(output, inferDefaults)
     output.result({ methods: steps.value, infer: infer.value }, `${steps.text}\n\n${infer.text}`)

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
+import { peakMemoryBytes } from '../../core/index.node.ts'
 import { SternaError } from '../../core/index.ts'
 import { openDataset } from '../../data/index.node.ts'
 import type { Dataset } from '../../data/index.ts'
@@ -9,7 +10,7 @@ import { createEngine } from '../../engine/index.node.ts'
 import type { Engine } from '../../engine/index.ts'
 import type { Model } from '../../graph/index.ts'
 import { zooEntry } from '../../models/index.ts'
-import { formatBytes, formatCount, formatDuration, formatPercent } from '../../report/index.ts'
+import { formatBytes, formatCount, formatDuration, formatPercent, formatSize } from '../../report/index.ts'
 import { describeValues, methods } from '../../ternary/index.ts'
 import { type RunSummary, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
 import { createCommand, defineAction } from '../command.ts'
@@ -44,7 +45,7 @@ export function trainCommand(): Command {
     .option('--from <path>', 'start from this run or weights file instead of fresh weights')
     .option(
       '--resume <dir>',
-      'continue the run in this directory; of the options below only --data, --device and --threads go with it',
+      'continue the run in this directory; of the options below only --data, --device, --threads and --spin go with it',
     )
   addEngineOptions(addTrainOptions(command)).addHelpText('after', `\n${methodHelp()}`)
   return defineAction<TrainCommandOptions>(command, (output, options) =>
@@ -80,7 +81,7 @@ async function startRun(output: Output, options: TrainCommandOptions): Promise<v
 }
 
 async function continueRun(output: Output, options: TrainCommandOptions, directory: string): Promise<void> {
-  const allowed = new Set(['resume', 'data', 'device', 'threads', 'json', 'quiet'])
+  const allowed = new Set(['resume', 'data', 'device', 'threads', 'spin', 'json', 'quiet'])
   const strange = Object.keys(options).find(name => !allowed.has(name))
   if (strange !== undefined) {
     const flag = `--${strange.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
@@ -119,16 +120,21 @@ async function train(
       })
     }
     const elapsedMs = performance.now() - startedMs
+    const cost = { elapsedMs, peakMemoryBytes: peakMemoryBytes() }
     output.result(
-      { status: 'done', directory, ...summary, elapsedMs },
-      describeSummary(directory, summary, elapsedMs),
+      { status: 'done', directory, ...summary, ...cost },
+      describeSummary(directory, summary, cost),
     )
   } finally {
     await engine.close()
   }
 }
 
-function describeSummary(directory: string, summary: RunSummary, elapsedMs: number): string {
+function describeSummary(
+  directory: string,
+  summary: RunSummary,
+  { elapsedMs, peakMemoryBytes: peakBytes }: { readonly elapsedMs: number; readonly peakMemoryBytes: number },
+): string {
   const { validationAccuracy, trainAccuracy, epoch, phase, zeros } = summary.selected
   const accuracy =
     validationAccuracy === undefined
@@ -139,7 +145,7 @@ function describeSummary(directory: string, summary: RunSummary, elapsedMs: numb
     file => `${path.join(directory, file.path)} (${formatBytes(file.sizeBytes)})`,
   )
   return [
-    `${summary.model} by ${summary.method}: ${accuracy}${zeroText}, ${phase === 'frozen' ? 'frozen ' : ''}epoch ${epoch}, ${formatDuration(elapsedMs)}`,
+    `${summary.model} by ${summary.method}: ${accuracy}${zeroText}, ${phase === 'frozen' ? 'frozen ' : ''}epoch ${epoch}, ${formatDuration(elapsedMs)}, peak memory ${formatSize(peakBytes)}`,
     `wrote ${files.join(', ')}`,
   ].join('\n')
 }
