@@ -64,11 +64,11 @@ describe('planArena', () => {
 })
 
 describe('chooseTiling', () => {
-  test('covers every output with at most eight accumulators and never leaves the map', () => {
+  test('covers every output with at most four accumulators and never leaves the map', () => {
     for (let height = 1; height <= 20; height++) {
       for (let width = 1; width <= 40; width++) {
         const { rows, columns, vectors, lanes } = chooseTiling(height, width)
-        assert.ok(rows * vectors.length <= 8)
+        assert.ok(rows * vectors.length <= 4)
         assert.ok(rows <= height && columns <= width)
         const covered = new Set(
           vectors.flatMap(start => Array.from({ length: lanes }, (_, lane) => start + lane)),

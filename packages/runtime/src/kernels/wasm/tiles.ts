@@ -1,10 +1,10 @@
 /**
  * The convolution and pooling kernel: computes one tile of every output channel. The accumulators (at most
- * eight vectors) stay in registers while the channel's list is walked; each entry is the distance in bytes from
+ * four vectors) stay in registers while the channel's list is walked; each entry is the distance in bytes from
  * the window's first input to the one to add, and all vectors of the tile are constant distances from there.
  */
 import { clampVector, type Epilogue } from './epilogue.ts'
-import { advance, type Code, f32x4, get, i32, type Local, repeatWhile, set } from './instructions.ts'
+import { advance, type Code, f32x4, get, i32, type Local, repeatWhile, set, when } from './instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 /**
@@ -15,6 +15,8 @@ import { defineFunction, type Locals, type WasmFunction } from './module.ts'
  * - mean: as equal, without minus; max: [end], y = largest input
  */
 export type TileMode = 'equal' | 'two' | 'weighted' | 'max'
+
+type Combine = (a: Code, b: Code) => Code
 
 export interface TileSpec extends Epilogue {
   readonly mode: TileMode
@@ -33,17 +35,43 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
     const [input, output, residual, record, recordsEnd, entry, plane] = parameters as Locals<7>
     const end = local('i32')
     const address = local('i32')
+    const second = local('i32')
     const weight = local('v128')
     const sums = inputOffsets.map(() => local('v128'))
     const eachSum = (f: (sum: Local, index: number) => Code): Code => sums.map(f)
 
-    const walk = (endField: number, entryBytes: number, combine: (sum: Code, input: Code) => Code): Code => [
-      set(end, i32.load(get(record), endField)),
+    /**
+     * Two entries a turn: their inputs are added to each other first, so that each accumulator waits for one
+     * addition of two.
+     */
+    const walk = (endField: number, combine: Combine, join: Combine): Code => {
+      const inputAt = (pointer: Local, index: number): Code => f32x4.load(get(pointer), inputOffsets[index])
+      const point = (pointer: Local, place: number): Code =>
+        set(pointer, i32.add(get(input), i32.load(get(entry), place)))
+      return [
+        set(end, i32.load(get(record), endField)),
+        repeatWhile(i32.lessThan(i32.add(get(entry), i32.const(4)), get(end)), [
+          point(address, 0),
+          point(second, 4),
+          eachSum((sum, i) => set(sum, combine(get(sum), join(inputAt(address, i), inputAt(second, i))))),
+          advance(entry, i32.const(8)),
+        ]),
+        when(i32.lessThan(get(entry), get(end)), [
+          point(address, 0),
+          eachSum((sum, i) => set(sum, combine(get(sum), inputAt(address, i)))),
+          advance(entry, i32.const(4)),
+        ]),
+      ]
+    }
+    const walkWeighted: Code = [
+      set(end, i32.load(get(record))),
       repeatWhile(i32.lessThan(get(entry), get(end)), [
         set(address, i32.add(get(input), i32.load(get(entry)))),
-        mode === 'weighted' ? set(weight, f32x4.loadSplat(get(entry), 4)) : [],
-        eachSum((sum, i) => set(sum, combine(get(sum), f32x4.load(get(address), inputOffsets[i])))),
-        advance(entry, i32.const(entryBytes)),
+        set(weight, f32x4.loadSplat(get(entry), 4)),
+        eachSum((sum, i) =>
+          set(sum, f32x4.add(get(sum), f32x4.mul(f32x4.load(get(address), inputOffsets[i]), get(weight)))),
+        ),
+        advance(entry, i32.const(8)),
       ]),
     ]
     const start = (value: Code): Code => [set(weight, value), eachSum(sum => set(sum, get(weight)))]
@@ -58,27 +86,30 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
     const modes: Record<TileMode, { readonly recordBytes: number; readonly body: Code }> = {
       equal: {
         recordBytes: 16,
-        body: [start(f32x4.splat(0)), walk(0, 4, f32x4.add), walk(4, 4, f32x4.sub), scale(8), addBias(12)],
+        body: [
+          start(f32x4.splat(0)),
+          walk(0, f32x4.add, f32x4.add),
+          walk(4, f32x4.sub, f32x4.add),
+          scale(8),
+          addBias(12),
+        ],
       },
       two: {
         recordBytes: 20,
         body: [
           start(f32x4.splat(0)),
-          walk(0, 4, f32x4.add),
+          walk(0, f32x4.add, f32x4.add),
           scale(8),
-          walk(4, 4, f32x4.add),
+          walk(4, f32x4.add, f32x4.add),
           scale(12),
           addBias(16),
         ],
       },
       weighted: {
         recordBytes: 8,
-        body: [
-          start(f32x4.loadSplat(get(record), 4)),
-          walk(0, 8, (sum, x) => f32x4.add(sum, f32x4.mul(x, get(weight)))),
-        ],
+        body: [start(f32x4.loadSplat(get(record), 4)), walkWeighted],
       },
-      max: { recordBytes: 4, body: [start(f32x4.splat(-Infinity)), walk(0, 4, f32x4.larger)] },
+      max: { recordBytes: 4, body: [start(f32x4.splat(-Infinity)), walk(0, f32x4.larger, f32x4.larger)] },
     }
 
     const finish = (sum: Local, index: number): Code => {
