@@ -1,8 +1,8 @@
 /** Parameters in CPU memory: a run reads one buffer and writes the other, then they change places. */
-import type * as ort from 'onnxruntime-node'
+import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../core/index.ts'
-import { fromOrt, toOrt } from './ort-tensor.node.ts'
-import type { ProgramState } from './program-state.node.ts'
+import { fromOrt, toOrt } from './ort-tensor.ts'
+import type { ProgramState } from './program-state.ts'
 import type { ProgramDescription } from './worker-protocol.ts'
 
 function copyOf({ dtype, shape, data }: Tensor): Tensor {
@@ -20,9 +20,9 @@ export class CpuState implements ProgramState {
   }
 
   async set(name: string, value: Tensor): Promise<void> {
-    this.#current[name] = toOrt(copyOf(value))
+    this.#current[name] = toOrt(ort, copyOf(value))
     const output = this.#program.state.get(name)
-    if (output !== undefined) this.#next[output] ??= toOrt(copyOf(value))
+    if (output !== undefined) this.#next[output] ??= toOrt(ort, copyOf(value))
   }
 
   async get(name: string): Promise<Tensor> {

@@ -7,9 +7,9 @@ import { availableParallelism } from 'node:os'
 import * as ort from 'onnxruntime-node'
 import { f32, type Tensor } from '../core/index.ts'
 import { type OnnxModel, writeOnnx } from '../formats/onnx/index.ts'
-import { sessionOptions } from './loaded-program.node.ts'
+import { sessionOptions } from './loaded-program.ts'
 import { int, ints, OnnxEmitter } from './onnx-emitter.ts'
-import { toOrt } from './ort-tensor.node.ts'
+import { toOrt } from './ort-tensor.ts'
 import type { EngineDevice } from './types.ts'
 
 const channels = 64
@@ -62,8 +62,8 @@ async function measureMs(device: EngineDevice, side: number): Promise<number> {
   })
   // Every product is 1/(64·9), so inside the border ones stay ones.
   const feeds = {
-    x: toOrt(filled([16, channels, side, side], 1)),
-    weight: toOrt(filled([channels, channels, 3, 3], 1 / (channels * 9))),
+    x: toOrt(ort, filled([16, channels, side, side], 1)),
+    weight: toOrt(ort, filled([channels, channels, 3, 3], 1 / (channels * 9))),
   }
   let fastestMs = Number.POSITIVE_INFINITY
   for (let i = 0; i <= runs; i++) {

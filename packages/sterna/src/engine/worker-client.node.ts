@@ -2,7 +2,13 @@
 import { Worker } from 'node:worker_threads'
 import { SternaError } from '../core/index.ts'
 import { RunGate, unwatchGate, watchGate } from './run-gate.node.ts'
-import type { WorkerCall, WorkerCalls, WorkerRequest, WorkerResponse } from './worker-protocol.ts'
+import type {
+  EngineCalls,
+  WorkerCall,
+  WorkerCalls,
+  WorkerRequest,
+  WorkerResponse,
+} from './worker-protocol.ts'
 
 interface Pending {
   readonly where: string
@@ -10,7 +16,7 @@ interface Pending {
   readonly reject: (error: SternaError) => void
 }
 
-export class WorkerClient {
+export class WorkerClient implements EngineCalls {
   readonly #worker: Worker
   readonly #gate = new RunGate()
   readonly #pending = new Map<number, Pending>()
@@ -31,7 +37,6 @@ export class WorkerClient {
     this.#worker.on('exit', code => this.#end(`the worker ended with code ${code}`))
   }
 
-  /** `where` names the graph or the step in errors; `transfer` moves memory instead of copying it. */
   call<Call extends WorkerCall>(
     call: Call,
     request: WorkerCalls[Call]['request'],

@@ -48,6 +48,17 @@ export interface WorkerCalls {
 
 export type WorkerCall = keyof WorkerCalls
 
+/** The way to an engine, in a worker thread or in this one. Calls are carried out in their order. */
+export interface EngineCalls {
+  /** `where` names the graph or the step in errors; `transfer` moves memory instead of copying it. */
+  call<Call extends WorkerCall>(
+    call: Call,
+    request: WorkerCalls[Call]['request'],
+    where: string,
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<WorkerCalls[Call]['result']>
+}
+
 export type WorkerRequest = {
   [Call in WorkerCall]: {
     readonly id: number

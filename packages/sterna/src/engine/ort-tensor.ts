@@ -1,6 +1,7 @@
 /** Tensors as ONNX Runtime's JavaScript binding names them; the data is shared, not copied. */
-import * as ort from 'onnxruntime-node'
+import type * as ort from 'onnxruntime-node'
 import { type DType, SternaError, type Tensor } from '../core/index.ts'
+import type { OrtModule } from './ort-module.ts'
 
 const ortTypes = {
   f32: 'float32',
@@ -16,8 +17,8 @@ const ortTypes = {
 
 const dtypes = new Map<string, DType>(Object.entries(ortTypes).map(([dtype, type]) => [type, dtype as DType]))
 
-export function toOrt({ dtype, shape, data }: Tensor): ort.Tensor {
-  return new ort.Tensor(ortTypes[dtype], data as ort.Tensor.DataTypeMap[ort.Tensor.Type], shape)
+export function toOrt(runtime: OrtModule, { dtype, shape, data }: Tensor): ort.Tensor {
+  return new runtime.Tensor(ortTypes[dtype], data as ort.Tensor.DataTypeMap[ort.Tensor.Type], shape)
 }
 
 /** From a tensor in CPU memory. */

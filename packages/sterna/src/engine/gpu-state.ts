@@ -3,23 +3,30 @@
  * tensor directly aborts the process in onnxruntime-node 1.30, so tensors cross through small sessions that
  * do nothing but Identity.
  */
-import * as ort from 'onnxruntime-node'
+import type * as ort from 'onnxruntime-node'
 import type { DType, Tensor } from '../core/index.ts'
 import { writeOnnx } from '../formats/onnx/index.ts'
-import { fromOrt, toOrt } from './ort-tensor.node.ts'
-import type { ProgramState } from './program-state.node.ts'
+import type { OrtModule } from './ort-module.ts'
+import { fromOrt, toOrt } from './ort-tensor.ts'
+import type { ProgramState } from './program-state.ts'
 import type { ProgramDescription } from './worker-protocol.ts'
 
 export class GpuTransfer {
+  readonly #runtime: OrtModule
   readonly #options: ort.InferenceSession.SessionOptions
   readonly #sessions = new Map<string, Promise<ort.InferenceSession>>()
 
-  constructor(options: ort.InferenceSession.SessionOptions) {
+  constructor(runtime: OrtModule, options: ort.InferenceSession.SessionOptions) {
+    this.#runtime = runtime
     this.#options = options
   }
 
-  /** A copy on the device, from the CPU or the device. */
-  async toDevice(value: ort.Tensor, dtype: DType): Promise<ort.Tensor> {
+  toDevice(value: Tensor): Promise<ort.Tensor> {
+    return this.copy(toOrt(this.#runtime, value), value.dtype)
+  }
+
+  /** From the device to other memory of it. */
+  async copy(value: ort.Tensor, dtype: DType): Promise<ort.Tensor> {
     return (await (await this.#session(dtype, 'gpu-buffer')).run({ x: value })).y!
   }
 
@@ -51,7 +58,10 @@ export class GpuTransfer {
           outputs: [{ name: 'y', dtype }],
         },
       })
-      session = ort.InferenceSession.create(model, { ...this.#options, preferredOutputLocation: location })
+      session = this.#runtime.InferenceSession.create(model, {
+        ...this.#options,
+        preferredOutputLocation: location,
+      })
       this.#sessions.set(key, session)
     }
     return session
@@ -70,7 +80,7 @@ export class GpuState implements ProgramState {
   }
 
   async set(name: string, value: Tensor): Promise<void> {
-    this.#replace(name, await this.#transfer.toDevice(toOrt(value), value.dtype))
+    this.#replace(name, await this.#transfer.toDevice(value))
     this.#dtypes.set(name, value.dtype)
   }
 
@@ -80,7 +90,7 @@ export class GpuState implements ProgramState {
 
   async copyFrom(other: ProgramState, name: string): Promise<void> {
     const dtype = other instanceof GpuState ? other.#dtypes.get(name)! : 'f32'
-    this.#replace(name, await this.#transfer.toDevice(other.feeds()[name]!, dtype))
+    this.#replace(name, await this.#transfer.copy(other.feeds()[name]!, dtype))
     this.#dtypes.set(name, dtype)
   }
 

@@ -1,8 +1,9 @@
 /** A program inside the worker: an ONNX Runtime session and the parameters it is fed. */
-import * as ort from 'onnxruntime-node'
+import type * as ort from 'onnxruntime-node'
 import type { Tensor } from '../core/index.ts'
-import { fromOrt, toOrt } from './ort-tensor.node.ts'
-import type { ProgramState, StateFactory } from './program-state.node.ts'
+import type { OrtModule } from './ort-module.ts'
+import { fromOrt, toOrt } from './ort-tensor.ts'
+import type { ProgramState, StateFactory } from './program-state.ts'
 import type { ProgramDescription, SessionChoice } from './worker-protocol.ts'
 
 /** The memory pattern doubles the peak of a training step and saves no time. */
@@ -29,10 +30,12 @@ export function sessionOptions({
 
 export class LoadedProgram {
   readonly state: ProgramState
+  readonly #runtime: OrtModule
   readonly #program: ProgramDescription
   readonly #session: ort.InferenceSession
 
   static async create(
+    runtime: OrtModule,
     program: ProgramDescription,
     options: ort.InferenceSession.SessionOptions,
     createState: StateFactory,
@@ -42,14 +45,20 @@ export class LoadedProgram {
       name => [name, onDevice.has(name) ? 'gpu-buffer' : 'cpu'] as const,
     )
     const isGpu = options.executionProviders?.[0] === 'webgpu'
-    const session = await ort.InferenceSession.create(
+    const session = await runtime.InferenceSession.create(
       program.model,
       isGpu ? { ...options, preferredOutputLocation: Object.fromEntries(locations) } : options,
     )
-    return new LoadedProgram(program, session, createState(program))
+    return new LoadedProgram(runtime, program, session, createState(program))
   }
 
-  private constructor(program: ProgramDescription, session: ort.InferenceSession, state: ProgramState) {
+  private constructor(
+    runtime: OrtModule,
+    program: ProgramDescription,
+    session: ort.InferenceSession,
+    state: ProgramState,
+  ) {
+    this.#runtime = runtime
     this.#program = program
     this.#session = session
     this.state = state
@@ -57,7 +66,7 @@ export class LoadedProgram {
 
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
     const feeds: Record<string, ort.Tensor> = { ...this.state.feeds() }
-    for (const [name, value] of Object.entries(inputs)) feeds[name] = toOrt(value)
+    for (const [name, value] of Object.entries(inputs)) feeds[name] = toOrt(this.#runtime, value)
     const fetches: Record<string, ort.Tensor | null> = { ...this.state.fetches() }
     for (const output of this.#program.outputs.values()) fetches[output] = null
     const results = await this.#session.run(feeds, fetches)
