@@ -56,6 +56,10 @@ const cases: readonly (readonly [line: string, status: 1 | 2, says: RegExp])[] =
   ['inspect', 2, /missing required argument 'file'/],
   ['inspect a b', 2, /too many arguments/],
   ['bench trian', 2, /did you mean train\?/],
+  ['bench infer --layers', 2, /--layers: needs FILE or --network/],
+  ['bench infer good.sterna --network lenet5', 2, /--network: FILE says/],
+  ['bench infer good.sterna --checkpoint x', 2, /--checkpoint: belongs to/],
+  ['bench infer --against ort-nod', 2, /did you mean ort-node\?/],
   // Values of options
   ['train', 2, /train needs --out/],
   [`${train} --method tnw --out x`, 2, /did you mean twn\?/],

@@ -185,7 +185,12 @@ test('bench prints ratios of the methods, of an epoch and of the engines', async
   assert.equal(epoch.steps, 8)
   assert.ok(Math.abs(epoch.ratio - epoch.epochMs / (8 * epoch.stepMs)) < 1e-9)
   assert.ok(epoch.peakMemoryBytes > 5e7)
-  const infer = await json('bench infer --network lenet5-classic --pairs 2')
-  assert.ok(infer.difference < 1e-4, String(infer.difference))
-  assert.match(infer.results[0].name, /^sterna-runtime/)
+  const infer = await json('bench infer --network lenet5-classic --against ort-node --layers --pairs 2')
+  const [exact, quantized] = infer.peers
+  assert.equal(exact.name, 'ort-node fp32')
+  assert.ok(exact.difference < 1e-5 && quantized.difference < 0.1, JSON.stringify(infer.peers))
+  assert.deepEqual(
+    infer.layers.map((layer: { name: string }) => layer.name),
+    ['conv1', 'conv2', 'fc1', 'fc2', 'fc3'],
+  )
 })

@@ -6,6 +6,9 @@ export interface Contestant {
   readonly run: () => Promise<unknown>
 }
 
+/** Long enough for code to reach its last compiler before it is counted. */
+const warmUpTurns = 10
+
 export interface PairedTimes {
   readonly name: string
   /** Median milliseconds of one `run`. */
@@ -15,27 +18,42 @@ export interface PairedTimes {
 }
 
 /**
- * `rounds` rounds; in each every contestant runs `repeats` times in a row, in an order that turns with the
- * round so that none always follows the same one. The first contestant is what the others are compared with.
+ * `rounds` rounds; in each every contestant runs some times in a row, in an order that turns with the round so
+ * that none always follows the same one. The first contestant is what the others are compared with. With
+ * `repeats` that is how often each runs in its turn; with `turnMs` each runs about so many milliseconds, so that
+ * a thing of microseconds is timed as surely as one of milliseconds.
  */
 export async function timePairs(
   contestants: readonly Contestant[],
   options: {
     readonly rounds: number
-    readonly repeats: number
     readonly onRound?: (round: number) => void
-  },
+  } & ({ readonly repeats: number } | { readonly turnMs: number }),
 ): Promise<readonly PairedTimes[]> {
-  const { rounds, repeats } = options
-  for (const { run } of contestants) for (let i = 0; i < 3; i++) await run()
+  const { rounds } = options
+  const repeats: number[] = []
+  for (const { run } of contestants) {
+    for (let i = 0; i < 3; i++) await run()
+    if ('repeats' in options) {
+      repeats.push(options.repeats)
+      continue
+    }
+    const startedMs = performance.now()
+    let runs = 0
+    while (performance.now() - startedMs < warmUpTurns * options.turnMs) {
+      await run()
+      runs++
+    }
+    repeats.push(Math.ceil(runs / warmUpTurns))
+  }
   const times = contestants.map((): number[] => [])
   for (let round = 0; round < rounds; round++) {
     options.onRound?.(round)
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (turn + round) % contestants.length
       const startedMs = performance.now()
-      for (let i = 0; i < repeats; i++) await contestants[index]!.run()
-      times[index]!.push((performance.now() - startedMs) / repeats)
+      for (let i = 0; i < repeats[index]!; i++) await contestants[index]!.run()
+      times[index]!.push((performance.now() - startedMs) / repeats[index]!)
     }
   }
   return contestants.map(({ name }, index) => {
