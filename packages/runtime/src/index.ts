@@ -23,6 +23,8 @@ export { runReference, type View } from './kernels/reference/index.ts'
 export type * from './operators.ts'
 export {
   type Arithmetic,
+  type IntegerValue,
+  integerValues,
   type KernelName,
   type LayerDescription,
   type MemoryUse,

@@ -1,5 +1,6 @@
 /** Which kernel computes a step, and why. */
 import type { PackedModel, PackedNode, TernaryTensor } from '../file/types.ts'
+import { chooseByteKernel } from './integer/choose-byte-kernel.ts'
 import { isMoving, type Movement, movementOf } from './moves.ts'
 import { type Shape, sameShape, sizeOf } from './shape.ts'
 import { resolveAxes } from './shape-rules.ts'
@@ -38,6 +39,17 @@ export type Kernel =
   | { readonly name: 'combine'; readonly op: 'Add' | 'Sub' | 'Mul' }
   /** Sums or means over the last axes. */
   | { readonly name: 'row-sums'; readonly length: number; readonly scale: number }
+  /** Ternary convolution on bytes: add-lists on whole vectors of 16. */
+  | {
+      readonly name: 'byte-lists'
+      /** Bytes added up in a byte. */
+      readonly group: 1 | 2 | 4
+      /** Offsets of 32 bits instead of 16. */
+      readonly wide: boolean
+      /** Vectors of one tile. */
+      readonly vectors: number
+    }
+  | { readonly name: 'quantize' | 'dequantize' | 'byte-window' | 'byte-maximum' | 'byte-mean' | 'byte-copy' }
   /** The output is the input under another name. */
   | { readonly name: 'alias' }
   | { readonly name: 'reference' }
@@ -65,6 +77,8 @@ export function chooseKernel(
   shapes: ReadonlyMap<string, Shape>,
   simd: boolean,
 ): Choice {
+  if (step.kind === 'bytes')
+    return simd ? chooseByteKernel(step) : reference('this session has no SIMD kernels')
   if (step.kind === 'linear') return chooseLinear(step, shapes)
   const { node } = step
   if (isAlias(node) && !model.tensors.has(node.inputs[0]!)) {
@@ -77,7 +91,8 @@ export function chooseKernel(
 
 const reference = (reason: string): Choice => ({ kernel: { name: 'reference' }, reason })
 
-const isAlias = ({ op }: PackedNode): boolean =>
+/** Operators that only give the shape another name. */
+export const isAlias = ({ op }: PackedNode): boolean =>
   op === 'Flatten' ||
   op === 'Reshape' ||
   op === 'Squeeze' ||
@@ -91,7 +106,7 @@ function chooseLinear(step: LinearStep, shapes: ReadonlyMap<string, Shape>): Cho
   const layout = convolution && layOutWindow(convolution.window, shapes.get(step.input)!, shape)
   const count = weight.kind === 'ternary' ? countNonZeros(weight) : 0
   const total = sizeOf(weight.shape)
-  const percent = `${((100 * (total - count)) / total).toFixed(1)} % zeros`
+  const percent = describeZeros(count, total)
 
   if (layout !== undefined && sizeOf(layout.output) > 1) {
     const tiling = chooseTiling(layout.output[0], layout.output[1])
@@ -198,6 +213,9 @@ function rowSums(x: Shape, axes: readonly number[], mean: boolean): Choice | und
     reason: 'the summed axes are the last ones',
   }
 }
+
+export const describeZeros = (count: number, total: number): string =>
+  `${((100 * (total - count)) / total).toFixed(1)} % zeros`
 
 export function countNonZeros({ assignment }: TernaryTensor): number {
   let count = 0

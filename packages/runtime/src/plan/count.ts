@@ -1,6 +1,9 @@
 /** The arithmetic of a step. */
+
+import type { PackedNode, TernaryTensor } from '../file/types.ts'
 import type { Kernel } from './choose.ts'
 import { countNonZeros } from './choose.ts'
+import type { ByteStep } from './integer/byte-step.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
 
@@ -11,6 +14,8 @@ import type { LinearStep, Step } from './steps.ts'
  *   output value two multiplications, or one where both magnitudes are equal.
  * - Any other Conv, Gemm or MatMul: one of each for every weight and output position, zeros included, because
  *   such kernels do not look at the weight.
+ * - A ternary layer on bytes: the same additions, two multiplications for each output value, a third one for a
+ *   residual. Conversions between bytes and numbers: one of each a value.
  * - A bias and a fused residual: one addition for each output value.
  * - Mean over n values: n − 1 additions and one multiplication. Sum, Add, Sub: one addition a term less one.
  *   Mul, Div: one multiplication an output value. Batch norm: one of each an output value.
@@ -23,7 +28,34 @@ export interface Arithmetic {
 }
 
 export function countArithmetic(step: Step, kernel: Kernel, shapes: ReadonlyMap<string, Shape>): Arithmetic {
+  if (step.kind === 'bytes') return countBytes(step, shapes)
   return step.kind === 'linear' ? countLinear(step, kernel, shapes) : countNode(step.node, shapes)
+}
+
+function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<string, Shape>): Arithmetic {
+  const outputs = sizeOf(shapes.get(output)!)
+  switch (operation.op) {
+    case 'convolution': {
+      const { linear, residual } = operation
+      const added = residual === undefined ? 1 : 2
+      return {
+        additions:
+          (countNonZeros(linear.weight as TernaryTensor) * outputs) / linear.filters + added * outputs,
+        multiplications: (1 + added) * outputs,
+      }
+    }
+    case 'quantize':
+    case 'dequantize':
+      return { additions: outputs, multiplications: outputs }
+    case 'mean':
+      return countNode(node, shapes)
+    case 'spread':
+    case 'maximum':
+    case 'move':
+      return { additions: 0, multiplications: 0 }
+    default:
+      return operation satisfies never
+  }
 }
 
 function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<string, Shape>): Arithmetic {
@@ -41,7 +73,7 @@ function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<strin
   return { additions: products + perOutput * outputs, multiplications: products }
 }
 
-function countNode(node: Step['node'], shapes: ReadonlyMap<string, Shape>): Arithmetic {
+function countNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Arithmetic {
   const x = shapes.get(node.inputs[0]!)!
   const outputs = sizeOf(shapes.get(node.outputs[0]!)!)
   const terms = sizeOf(x) - outputs

@@ -2,7 +2,8 @@
 import type { PackedTensor } from '../file/types.ts'
 import { countNonZeros, type KernelName } from './choose.ts'
 import { type Arithmetic, countArithmetic } from './count.ts'
-import type { KernelSet, MemoryUse, Plan } from './plan.ts'
+import type { ByteStep } from './integer/byte-step.ts'
+import type { ArithmeticChoice, KernelSet, MemoryUse, Plan } from './plan.ts'
 import { type Shape, sizeOf } from './shape.ts'
 
 /** One step. */
@@ -31,6 +32,9 @@ export interface ModelDescription extends Arithmetic {
   readonly kernels: KernelSet['name']
   /** Why those. */
   readonly reason: string
+  /** Whether ternary layers work on bytes or on numbers. */
+  readonly arithmetic: ArithmeticChoice['name']
+  readonly arithmeticReason: string
   readonly layers: readonly LayerDescription[]
   readonly memory: MemoryUse
 }
@@ -40,12 +44,14 @@ const linearOperators: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul'])
 export function describePlan(plan: Plan): ModelDescription {
   const { model, shapes } = plan
   const layers = plan.steps.map(({ step, kernel, reason }): LayerDescription => {
-    const nodes = step.kind === 'linear' ? step.nodes : [step.node]
-    const weight = linearOperators.has(step.node.op) ? model.tensors.get(step.node.inputs[1]!) : undefined
+    const nodes = step.kind === 'node' ? [step.node] : step.nodes
+    const weight = linearOperators.has(nodes[0]?.op ?? '')
+      ? model.tensors.get(step.node.inputs[1]!)
+      : undefined
     return {
       name: step.node.name,
-      op: nodes.map(node => node.op).join(' + '),
-      inputShape: shapes.get(step.node.inputs[0]!)!,
+      op: nodes.length === 0 ? conversionName(step as ByteStep) : nodes.map(node => node.op).join(' + '),
+      inputShape: shapes.get(nodes.length === 0 ? step.output : step.node.inputs[0]!)!,
       outputShape: shapes.get(step.output)!,
       weightShape: weight?.shape,
       kernel: kernel.name,
@@ -60,11 +66,18 @@ export function describePlan(plan: Plan): ModelDescription {
     name: model.name,
     kernels: plan.kernels.name,
     reason: plan.kernels.reason,
+    arithmetic: plan.arithmetic.name,
+    arithmeticReason: plan.arithmetic.reason,
     layers,
     memory: plan.memory,
     additions: sum('additions'),
     multiplications: sum('multiplications'),
   }
+}
+
+/** What a step that stands for no node does. */
+function conversionName({ operation }: ByteStep): string {
+  return operation.op === 'quantize' ? 'to bytes' : operation.op === 'dequantize' ? 'to numbers' : 'window'
 }
 
 function countZeros(weight: PackedTensor): number {

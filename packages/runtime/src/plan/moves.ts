@@ -27,16 +27,27 @@ export type MovingNode = {
 export const isMoving = (node: PackedNode): node is PackedNode & MovingNode =>
   (movingOperators as readonly string[]).includes(node.op)
 
-/** The copies a checked node stands for. */
-export function movementOf(node: MovingNode, inputs: readonly Shape[], output: Shape): Movement {
+/** How far apart neighbours along each axis of a node's values lie. */
+export interface MovementStrides {
+  readonly inputs: readonly (readonly number[])[]
+  readonly output: readonly number[]
+}
+
+/** The copies a checked node stands for; values lie in row-major order unless other strides are given. */
+export function movementOf(
+  node: MovingNode,
+  inputs: readonly Shape[],
+  output: Shape,
+  along: MovementStrides = { inputs: inputs.map(stridesOf), output: stridesOf(output) },
+): Movement {
   const x = inputs[0]!
-  const strides = stridesOf(x)
-  const contiguous = { start: 0, strides: stridesOf(output) }
+  const strides = along.inputs[0]!
+  const whole = { start: 0, strides: along.output }
   switch (node.op) {
     case 'Transpose': {
       const source = resolveAxes(node.attributes.perm, x.length, node.op).map(axis => strides[axis]!)
       return {
-        moves: [{ input: 0, shape: output, source: { start: 0, strides: source }, target: contiguous }],
+        moves: [{ input: 0, shape: output, source: { start: 0, strides: source }, target: whole }],
       }
     }
     case 'Slice': {
@@ -45,26 +56,23 @@ export function movementOf(node: MovingNode, inputs: readonly Shape[], output: S
         start: ranges.reduce((start, range, axis) => start + range.start * strides[axis]!, 0),
         strides: ranges.map((range, axis) => range.step * strides[axis]!),
       }
-      return { moves: [{ input: 0, shape: output, source, target: contiguous }] }
+      return { moves: [{ input: 0, shape: output, source, target: whole }] }
     }
     case 'Pad': {
       const target = {
-        start: x.reduce(
-          (start, _, axis) => start + node.attributes.pads[axis]! * contiguous.strides[axis]!,
-          0,
-        ),
-        strides: contiguous.strides,
+        start: x.reduce((start, _, axis) => start + node.attributes.pads[axis]! * whole.strides[axis]!, 0),
+        strides: whole.strides,
       }
       const moves = [{ input: 0, shape: x, source: { start: 0, strides }, target }]
       return { fill: node.attributes.value, moves }
     }
     case 'Concat': {
-      const along = resolveAxis(node.attributes.axis, output.length, node.op)
+      const axis = resolveAxis(node.attributes.axis, output.length, node.op)
       let position = 0
       const moves = inputs.map((shape, input) => {
-        const target = { start: position * contiguous.strides[along]!, strides: contiguous.strides }
-        position += shape[along]!
-        return { input, shape, source: { start: 0, strides: stridesOf(shape) }, target }
+        const target = { start: position * whole.strides[axis]!, strides: whole.strides }
+        position += shape[axis]!
+        return { input, shape, source: { start: 0, strides: along.inputs[input]! }, target }
       })
       return { moves }
     }

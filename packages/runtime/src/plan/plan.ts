@@ -3,11 +3,15 @@ import { SternaError } from '../errors.ts'
 import type { PackedModel } from '../file/types.ts'
 import { align, alignment, type Lifetime, planArena } from './arena.ts'
 import { type Choice, chooseKernel } from './choose.ts'
+import { maskBytes, maskKey, needsMasks } from './integer/byte-layout.ts'
+import { numbersRead, placesOf, writesNumbers } from './integer/byte-step.ts'
+import { lowerToBytes } from './integer/lower.ts'
+import { assignSlots, type Slots } from './integer/slots.ts'
 import { planLimits } from './limits.ts'
 import { preparedBytes } from './prepared-bytes.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
-import { fuseSteps, type Step } from './steps.ts'
+import { fuseSteps, type LinearStep, type NodeStep, type Step } from './steps.ts'
 import { checkWork } from './work.ts'
 
 export interface PlannedStep extends Choice {
@@ -24,14 +28,25 @@ export interface KernelSet {
   readonly reason: string
 }
 
+/** In what ternary layers compute, and why. */
+export interface ArithmeticChoice {
+  readonly name: 'f32' | 'int'
+  readonly reason: string
+}
+
 export interface Plan {
   readonly model: PackedModel
   readonly kernels: KernelSet
+  readonly arithmetic: ArithmeticChoice
   /** With batch size 1. */
   readonly shapes: ReadonlyMap<string, Shape>
   readonly steps: readonly PlannedStep[]
   /** Byte address of every value that is computed or given; stored tensors have none. */
   readonly addresses: ReadonlyMap<string, number>
+  /** Where values lie as bytes. */
+  readonly places: Slots
+  /** Where the masks of shifted planes begin, by `maskKey`. */
+  readonly masks: ReadonlyMap<string, number>
   readonly memory: MemoryUse
 }
 
@@ -53,14 +68,29 @@ const slackBytes = 4 * alignment
  * @throws SternaError as `inferShapes` does, and `file/limit` where the model asks for more memory or work than
  *   `planLimits` allows
  */
-export function planModel(model: PackedModel, kernels: KernelSet): Plan {
+export function planModel(
+  model: PackedModel,
+  kernels: KernelSet,
+  arithmetic: ArithmeticChoice = { name: 'f32', reason: 'asked for' },
+): Plan {
   const simd = kernels.name === 'simd128'
   const shapes = inferShapes(model)
   checkWork(model, shapes)
-  const steps: Step[] = simd
-    ? fuseSteps(model, shapes)
-    : model.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }))
-  const choices = steps.map(step => chooseKernel(step, model, shapes, simd))
+  const inNumbers = (): (LinearStep | NodeStep)[] =>
+    simd || arithmetic.name === 'int'
+      ? fuseSteps(model, shapes)
+      : model.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }))
+  const { steps, reasons } =
+    arithmetic.name === 'int'
+      ? lowerToBytes(model, inNumbers(), shapes, simd)
+      : { steps: inNumbers(), reasons: new Map<string, string>() }
+  const choices = steps.map(step => {
+    const choice = chooseKernel(step, model, shapes, simd)
+    const inBytes = reasons.get(step.node.name)
+    return inBytes === undefined
+      ? choice
+      : { ...choice, reason: `${choice.reason}; not in bytes: ${inBytes}` }
+  })
 
   let address = alignment
   const take = (bytes: number): number => {
@@ -85,7 +115,15 @@ export function planModel(model: PackedModel, kernels: KernelSet): Plan {
     scratchAddresses.set(key, scratchAddress)
     return { ...entry, scratchAddress }
   })
+  const masks = new Map<string, number>()
+  for (const step of steps) {
+    const layout = step.kind === 'bytes' ? placesOf(step).writes?.layout : undefined
+    if (layout === undefined || !needsMasks(layout) || masks.has(maskKey(layout))) continue
+    masks.set(maskKey(layout), take(maskBytes(layout)))
+  }
   const scratchBytes = address - alignment - weightBytes
+  const places = assignSlots(steps, take)
+  const placeBytes = address - alignment - weightBytes - scratchBytes
 
   const { lifetimes, roots } = trackLifetimes(model, shapes, withScratch)
   const arena = planArena(lifetimes)
@@ -97,8 +135,9 @@ export function planModel(model: PackedModel, kernels: KernelSet): Plan {
     )
   }
   const addresses = new Map([...roots].map(([name, root]) => [name, address + arena.offsets.get(root)!]))
-  const memory = { weightBytes, scratchBytes, arenaBytes: arena.bytes, totalBytes }
-  return { model, kernels, shapes, steps: withScratch, addresses, memory }
+  const arenaBytes = arena.bytes + placeBytes
+  const memory = { weightBytes, scratchBytes, arenaBytes, totalBytes }
+  return { model, kernels, arithmetic, shapes, steps: withScratch, addresses, places, masks, memory }
 }
 
 /** When each value is written and last read; an alias lives in the value it renames, its root. */
@@ -121,7 +160,7 @@ function trackLifetimes(
   for (const [index, { step, kernel }] of steps.entries()) {
     for (const name of inputsOf(step)) extend(name, index)
     if (kernel.name === 'alias') roots.set(step.output, roots.get(step.node.inputs[0]!)!)
-    else begin(step.output, index)
+    else if (step.kind !== 'bytes' || writesNumbers(step)) begin(step.output, index)
   }
   for (const name of model.outputs) extend(name, Number.POSITIVE_INFINITY)
   const lifetimes = [...lives].map(([name, life]) => ({
@@ -135,5 +174,6 @@ function trackLifetimes(
 /** Names of the values a step reads that are not stored tensors it has prepared. */
 export function inputsOf(step: Step): readonly string[] {
   if (step.kind === 'node') return step.node.inputs
+  if (step.kind === 'bytes') return numbersRead(step)
   return step.residual === undefined ? [step.input] : [step.input, step.residual]
 }

@@ -1,5 +1,7 @@
-import type { PackedModel } from '../file/types.ts'
+import type { PackedModel, TernaryTensor } from '../file/types.ts'
 import { countNonZeros, type Kernel } from './choose.ts'
+import type { ByteConvolution } from './integer/byte-step.ts'
+import { countSigns } from './integer/requantize.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { Step } from './steps.ts'
 
@@ -7,6 +9,19 @@ import type { Step } from './steps.ts'
 export const recordBytes = { equal: 16, two: 20, weighted: 8, max: 4, mean: 16 } as const
 const offsetBytes = 4
 const weightedEntryBytes = 8
+
+/** Records of `kernels/wasm/integer/convolution.ts`: two ends of lists, then six numbers of 16 bits. */
+const byteRecordBytes = 20
+
+function byteListBytes(
+  { linear, filters }: ByteConvolution,
+  { group, wide }: Extract<Kernel, { readonly name: 'byte-lists' }>,
+): number {
+  const counts = countSigns(linear.weight as TernaryTensor, filters.length, linear.depth)
+  const inGroups = (count: number): number => Math.ceil(count / group) * group
+  const entries = counts.reduce((sum, { plus, minus }) => sum + inGroups(plus) + inGroups(minus), 0)
+  return filters.length * byteRecordBytes + entries * (wide ? 4 : 2)
+}
 
 /** Outputs of one block of a dense matrix: eight vectors of four. */
 export const denseBlock = 32
@@ -18,6 +33,9 @@ export function preparedBytes(
   model: PackedModel,
   shapes: ReadonlyMap<string, Shape>,
 ): number {
+  if (step.kind === 'bytes') {
+    return kernel.name === 'byte-lists' ? byteListBytes(step.operation as ByteConvolution, kernel) : 0
+  }
   if (step.kind === 'linear') {
     const { weight, filters, depth } = step
     const entries = weight.kind === 'ternary' ? countNonZeros(weight) : sizeOf(weight.shape)

@@ -1,5 +1,6 @@
 /** A model as the sequence of steps one image runs through: a layer with what is fused into it, or one node. */
 import type { PackedModel, PackedNode, PackedTensor } from '../file/types.ts'
+import type { ByteStep } from './integer/byte-step.ts'
 import { type Shape, sameShape } from './shape.ts'
 import type { Window } from './window.ts'
 
@@ -44,10 +45,10 @@ export interface NodeStep {
   readonly output: string
 }
 
-export type Step = LinearStep | NodeStep
+export type Step = LinearStep | NodeStep | ByteStep
 
 /** Fuses Conv, Gemm and MatMul with the Add, then the Relu or Clip, that alone consume them. */
-export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>): Step[] {
+export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>): (LinearStep | NodeStep)[] {
   const consumers = new Map<string, number[]>()
   for (const [index, node] of model.nodes.entries()) {
     for (const name of node.inputs) {
@@ -64,7 +65,7 @@ export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>
 
   // A fused step runs where its last node stood: by then every residual has been computed. Layers are
   // visited backwards so that of two that meet in an Add the later one takes it.
-  const steps = new Map<number, Step>()
+  const steps = new Map<number, LinearStep | NodeStep>()
   const taken = new Set<number>()
   for (let index = model.nodes.length - 1; index >= 0; index--) {
     if (taken.has(index)) continue

@@ -1,6 +1,6 @@
 /** Takes the memory a plan asks for and turns its steps into calls. */
 import { SternaError } from '../errors.ts'
-import { runNode, type View, widenTensor } from '../kernels/reference/index.ts'
+import { type ByteValues, runByteStep, runNode, type View, widenTensor } from '../kernels/reference/index.ts'
 import { bindKernels } from '../kernels/wasm/index.ts'
 import type { Plan, PlannedStep } from '../plan/plan.ts'
 import { sizeOf } from '../plan/shape.ts'
@@ -33,10 +33,20 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
     }
     return view
   }
+  const bytes = new Map<string, Uint8Array>()
+  const byteValues: ByteValues = {
+    shape: value => plan.shapes.get(value)!,
+    numbers: value => viewOf(value).data,
+    bytes(value) {
+      const known = bytes.get(value) ?? new Uint8Array(sizeOf(plan.shapes.get(value)!))
+      bytes.set(value, known)
+      return known
+    },
+  }
   const bound = 'grow' in memory ? await bindKernels(plan, memory) : undefined
   const calls = plan.steps.flatMap((planned): Call[] => {
     if (planned.kernel.name === 'alias') return []
-    return [bound?.get(planned) ?? referenceCall(planned, viewOf)]
+    return [bound?.get(planned) ?? referenceCall(planned, viewOf, byteValues)]
   })
   return {
     plan,
@@ -47,7 +57,9 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
   }
 }
 
-function referenceCall({ step: { node, output } }: PlannedStep, viewOf: (name: string) => View): Call {
+function referenceCall({ step }: PlannedStep, viewOf: (name: string) => View, values: ByteValues): Call {
+  if (step.kind === 'bytes') return () => runByteStep(step, values)
+  const { node, output } = step
   const inputs = node.inputs.map(viewOf)
   const target = viewOf(output)
   return () => runNode(node, inputs, target)

@@ -3,7 +3,7 @@ import { type ByteStream, type ReadSterna, readSterna, readSternaStream } from '
 import type { PackedModel } from '../file/types.ts'
 import { simdSupported } from '../kernels/wasm/index.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
-import { type KernelSet, planModel } from '../plan/plan.ts'
+import { type ArithmeticChoice, type KernelSet, planModel } from '../plan/plan.ts'
 import { createExecutor } from './executor.ts'
 import { Session } from './session.ts'
 
@@ -13,6 +13,11 @@ export interface LoadOptions {
    * JavaScript everywhere, slow, for comparison. `describe()` says which are used and why.
    */
   readonly kernels?: 'auto' | 'reference'
+  /**
+   * In what ternary layers compute: `int`, on bytes, faster and the same on every machine; `f32`, as the network was
+   * trained. `auto` (default): `int` where the file has ranges of activations, else `f32`.
+   */
+  readonly arithmetic?: 'auto' | 'f32' | 'int'
 }
 
 /**
@@ -41,13 +46,15 @@ function readSource(source: Uint8Array | ArrayBuffer | ByteStream): ReadSterna |
 /** Makes a session of a model that is already in memory. */
 export async function loadModel(model: PackedModel, options: LoadOptions = {}): Promise<Session> {
   const kernels = chooseKernels(options)
+  const arithmetic = chooseArithmetic(model, options)
   try {
-    return new Session(await createExecutor(planModel(model, kernels)))
+    return new Session(await createExecutor(planModel(model, kernels, arithmetic)))
   } catch (error) {
     // A page's security policy may forbid compiling what the host as such supports.
     const refused = error instanceof SternaError && error.code === 'engine/unavailable'
     if (kernels.name !== 'simd128' || !refused) throw error
-    return new Session(await createExecutor(planModel(model, { name: 'reference', reason: error.message })))
+    const plain = { name: 'reference', reason: error.message } as const
+    return new Session(await createExecutor(planModel(model, plain, arithmetic)))
   }
 }
 
@@ -56,7 +63,22 @@ export async function loadModel(model: PackedModel, options: LoadOptions = {}): 
  * @throws SternaError as `loadModel` does
  */
 export function describeModel(model: PackedModel, options: LoadOptions = {}): ModelDescription {
-  return describePlan(planModel(model, chooseKernels(options)))
+  return describePlan(planModel(model, chooseKernels(options), chooseArithmetic(model, options)))
+}
+
+function chooseArithmetic(model: PackedModel, { arithmetic = 'auto' }: LoadOptions): ArithmeticChoice {
+  if (arithmetic === 'f32') return { name: 'f32', reason: 'asked for' }
+  if (arithmetic !== 'auto' && arithmetic !== 'int') {
+    throw new SternaError(
+      'usage/option',
+      `arithmetic: expected "auto", "f32" or "int", found ${JSON.stringify(arithmetic)}`,
+    )
+  }
+  if (model.activations !== undefined) return { name: 'int', reason: 'the file has ranges of activations' }
+  if (arithmetic === 'auto') return { name: 'f32', reason: 'the file has no ranges of activations' }
+  throw new SternaError('usage/option', `${model.name}: integer arithmetic needs ranges of activations`, {
+    hint: 'pack the network with calibration data',
+  })
 }
 
 function chooseKernels({ kernels = 'auto' }: LoadOptions): KernelSet {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { FilterRequantization } from '../../plan/integer/requantize.ts'
 import { createRandom } from '../testing/models.ts'
 import {
   addSaturated,
   averageBytes,
-  type ByteFilter,
   connectBytes,
   convolveBytes,
   dequantizeBytes,
@@ -49,7 +49,7 @@ describe('integer arithmetic', () => {
     }
   })
 
-  const plain: ByteFilter = {
+  const plain: FilterRequantization = {
     plusFirst: false,
     ratio: -0x8000,
     multiplier: 0x4000,

@@ -4,6 +4,7 @@
  */
 import type { ActivationRange } from '../../file/types.ts'
 import type { ConvAttributes } from '../../operators.ts'
+import type { FilterRequantization } from '../../plan/integer/requantize.ts'
 import type { Shape } from '../../plan/shape.ts'
 
 type Sizes3 = readonly [number, number, number]
@@ -38,27 +39,12 @@ export function dequantizeBytes(bytes: Uint8Array, { scale, zero }: ActivationRa
   return Float32Array.from(bytes, byte => scale * (byte - zero))
 }
 
-/** What turns the two sums of a ternary filter into a byte. All are signed 16-bit numbers; `shift` is 0 to 7. */
-export interface ByteFilter {
-  /** Whether the first sum is that of the weights +1; the first is that of the smaller magnitude. */
-  readonly plusFirst: boolean
-  /** −2^15 × the smaller magnitude / the larger. */
-  readonly ratio: number
-  /** 2^(15 + shift) × the larger magnitude (negative where it is that of −1) × input scale / output scale. */
-  readonly multiplier: number
-  /** 2^shift × (bias / output scale + output zero, less what the input's zero adds to the sums), and half for rounding. */
-  readonly offset: number
-  /** 2^(8 + shift) × residual scale / output scale; 0 without a residual. */
-  readonly residualMultiplier: number
-  readonly shift: number
-}
-
 export interface ByteConvolutionLayer {
   readonly attributes: ConvAttributes
   /** −1, 0 or +1; [O, C/groups, kH, kW]. */
   readonly assignment: Int8Array
   readonly weightShape: Shape
-  readonly filters: readonly ByteFilter[]
+  readonly filters: readonly FilterRequantization[]
   /** What a window reads outside its input. */
   readonly inputZero: number
   /** The bytes a fused Relu or Clip lets through. */
@@ -121,7 +107,7 @@ export function convolveBytes(
   return output
 }
 
-function requantize(filter: ByteFilter, plus: number, minus: number, residual: number): number {
+function requantize(filter: FilterRequantization, plus: number, minus: number, residual: number): number {
   const [first, second] = filter.plusFirst ? [plus, minus] : [minus, plus]
   const sum = addSaturated(multiplyRounded(first, filter.ratio), second)
   const scaled = addSaturated(multiplyRounded(sum, filter.multiplier), filter.offset)

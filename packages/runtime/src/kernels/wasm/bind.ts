@@ -7,6 +7,7 @@ import type { WindowLayout } from '../../plan/window.ts'
 import { copyMove, copyPlanes, mergeAxes } from './copies.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
+import { bindByteStep } from './integer/bind-bytes.ts'
 import type { Library } from './library.ts'
 import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
 import {
@@ -41,6 +42,7 @@ export function bindStep(
 ): Binding | undefined {
   const context = { plan, planned, buffer, library }
   const { kernel, step } = planned
+  if (step.kind === 'bytes') return bindByteStep(context, step)
   const output = plan.addresses.get(step.output)!
   const outputBytes = 4 * sizeOf(plan.shapes.get(step.output)!)
   const inputs = step.node.inputs.map(name => plan.addresses.get(name)!)
@@ -60,7 +62,7 @@ export function bindStep(
       const target = new Float32Array(buffer, output, outputBytes / 4)
       return () => () => {
         if (fill !== undefined) target.fill(fill)
-        for (const { source, move } of merged) copyMove(copy(), move, source, output)
+        for (const { source, move } of merged) copyMove(copy(), move, source, output, 4)
       }
     }
     case 'clip': {
@@ -79,6 +81,14 @@ export function bindStep(
     case 'alias':
     case 'reference':
       return undefined
+    case 'byte-lists':
+    case 'quantize':
+    case 'dequantize':
+    case 'byte-window':
+    case 'byte-maximum':
+    case 'byte-mean':
+    case 'byte-copy':
+      throw new TypeError(`${step.node.name}: ${kernel.name} needs a step on bytes`)
     default:
       return kernel satisfies never
   }

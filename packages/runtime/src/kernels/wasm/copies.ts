@@ -40,8 +40,17 @@ interface Axis {
   readonly target: number
 }
 
-/** Carries out a move: the inner three axes in one call, a loop for each axis beyond them. */
-export function copyMove(copy: KernelFunction, move: MergedMove, source: number, target: number): void {
+/**
+ * Carries out a move: the inner three axes in one call, a loop for each axis beyond them.
+ * @param size bytes of an element
+ */
+export function copyMove(
+  copy: KernelFunction,
+  move: MergedMove,
+  source: number,
+  target: number,
+  size: number,
+): void {
   const [plane, row, column] = move.inner
   const walk = (depth: number, from: number, to: number): void => {
     const axis = move.outer[depth]
@@ -51,18 +60,19 @@ export function copyMove(copy: KernelFunction, move: MergedMove, source: number,
         from,
         plane.size,
         row.size,
-        4 * column.size,
-        4 * plane.target,
-        4 * row.target,
-        4 * plane.source,
-        4 * row.source,
-        4 * column.source,
+        size * column.size,
+        size * plane.target,
+        size * row.target,
+        size * plane.source,
+        size * row.source,
+        size * column.source,
       )
       return
     }
-    for (let i = 0; i < axis.size; i++) walk(depth + 1, from + 4 * i * axis.source, to + 4 * i * axis.target)
+    for (let i = 0; i < axis.size; i++)
+      walk(depth + 1, from + size * i * axis.source, to + size * i * axis.target)
   }
-  walk(0, source + 4 * move.source, target + 4 * move.target)
+  walk(0, source + size * move.source, target + size * move.target)
 }
 
 export interface MergedMove {

@@ -1,6 +1,7 @@
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { type Binding, bindStep, type Call } from './bind.ts'
 import { f32x4 } from './instructions.ts'
+import { fillPlaces } from './integer/bind-bytes.ts'
 import { Library } from './library.ts'
 import { assembleModule, defineFunction } from './module.ts'
 
@@ -19,6 +20,7 @@ export async function bindKernels(
   plan: Plan,
   memory: WebAssembly.Memory,
 ): Promise<ReadonlyMap<PlannedStep, Call>> {
+  fillPlaces(plan, memory.buffer)
   const library = new Library()
   const bindings = new Map<PlannedStep, Binding>()
   for (const planned of plan.steps) {

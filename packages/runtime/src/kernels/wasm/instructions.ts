@@ -56,6 +56,14 @@ export const i32 = {
   lessThan: binary(0x49), // unsigned
   atMost: binary(0x4d), // unsigned
   load: (address: Code, offset = 0): Code => [address, 0x28, at(offset)],
+  load8: (address: Code, offset = 0): Code => [address, 0x2d, 0, unsigned(offset)], // zero-extended
+  load16: (address: Code, offset = 0): Code => [address, 0x2f, 1, unsigned(offset)], // zero-extended
+  store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, unsigned(offset)],
+}
+
+export const i64 = {
+  load: (address: Code, offset = 0): Code => [address, 0x29, 0, unsigned(offset)],
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x37, 0, unsigned(offset)],
 }
 
 export const f32 = {
@@ -64,6 +72,7 @@ export const f32 = {
   sub: binary(0x93),
   mul: binary(0x94),
   lessThan: binary(0x5d),
+  fromInteger: (value: Code): Code => [value, 0xb2], // signed
   load: (address: Code, offset = 0): Code => [address, 0x2a, at(offset)],
   store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x38, at(offset)],
 }
@@ -82,6 +91,8 @@ export const f32x4 = {
     lane,
   ],
   splat: (value: number): Code => [simd(0x0c), [0, 1, 2, 3].map(() => float(value))],
+  /** All lanes the same number, given as an f32. */
+  splatOf: (value: Code): Code => [value, simd(0x13)],
   lane: (value: Code, lane: number): Code => [value, simd(0x1f), lane],
   /** Lanes 0 and 2 of a, then of b. */
   evenLanes: (a: Code, b: Code): Code => [
@@ -93,10 +104,69 @@ export const f32x4 = {
   add: binary(simd(0xe4)),
   sub: binary(simd(0xe5)),
   mul: binary(simd(0xe6)),
+  /** To the nearest integer, ties to even. */
+  nearest: (value: Code): Code => [value, simd(0x6a)],
   /** b < a ? b : a, so that a NaN in a stays. */
   smaller: binary(simd(0xea)),
   /** a < b ? b : a, so that a NaN in a stays. */
   larger: binary(simd(0xeb)),
+}
+
+const shift =
+  (opcode: number) =>
+  (value: Code, bits: Code): Code => [value, bits, simd(opcode)]
+
+/** Sixteen bytes, whatever they are. */
+export const v128 = {
+  load: f32x4.load,
+  store: f32x4.store,
+  /** The lower eight bytes. */
+  storeHalf: (address: Code, value: Code): Code => [address, value, simd(0x5b), 0, 0, 0],
+  zero: [simd(0x0c), new Uint8Array(16)] as Code,
+  and: binary(simd(0x4e)),
+  or: binary(simd(0x50)),
+  /** Bits of a where the mask has ones, of b elsewhere. */
+  choose: (a: Code, b: Code, mask: Code): Code => [a, b, mask, simd(0x52)],
+}
+
+export const i8x16 = {
+  splat: (value: Code): Code => [value, simd(0x0f)],
+  add: binary(simd(0x6e)),
+  larger: binary(simd(0x79)), // unsigned
+  /** Bytes 0, 2, 4 … of a, then of b. */
+  evenLanes: (a: Code, b: Code): Code => [a, b, simd(0x0d), Array.from({ length: 16 }, (_, i) => 2 * i)],
+  /** Sixteen signed 16-bit numbers as unsigned bytes, saturating. */
+  narrow: binary(simd(0x66)),
+}
+
+/** Eight 16-bit numbers. */
+export const i16x8 = {
+  splat: (value: Code): Code => [value, simd(0x10)],
+  loadSplat: (address: Code, offset = 0): Code => [address, simd(0x08), 1, unsigned(offset)],
+  add: binary(simd(0x8e)),
+  addSaturate: binary(simd(0x8f)),
+  sub: binary(simd(0x91)),
+  smaller: binary(simd(0x96)), // signed
+  larger: binary(simd(0x98)), // signed
+  /** (a · b + 2^14) >> 15, saturating. */
+  multiplyRound: binary(simd(0x82)),
+  shiftLeft: shift(0x8b),
+  /** Copies of the sign come in. */
+  shiftRight: shift(0x8c),
+  /** Zeros come in. */
+  shiftRightUnsigned: shift(0x8d),
+  /** Sums of neighbouring unsigned bytes. */
+  pairSums: (value: Code): Code => [value, simd(0x7d)],
+  narrow: binary(simd(0x85)), // two vectors of signed 32-bit numbers, saturating
+}
+
+/** Four 32-bit integers. */
+export const i32x4 = {
+  add: binary(simd(0xae)),
+  /** Sums of neighbouring unsigned 16-bit numbers. */
+  pairSums: (value: Code): Code => [value, simd(0x7f)],
+  lane: (value: Code, lane: number): Code => [value, simd(0x1b), lane],
+  fromFloats: (value: Code): Code => [value, simd(0xf8)], // truncated, saturating
 }
 
 /** a where the condition holds, else b. */

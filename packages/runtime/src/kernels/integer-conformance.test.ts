@@ -1,0 +1,267 @@
+/** Networks on bytes: the WebAssembly kernels give, byte for byte, what plain TypeScript gives. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ActivationRange, PackedModel } from '../file/types.ts'
+import { integerValues } from '../plan/index.ts'
+import { sizeOf } from '../plan/shape.ts'
+import { inferShapes } from '../plan/shapes.ts'
+import { loadModel } from '../session/index.ts'
+import { runReference } from './reference/index.ts'
+import {
+  convAttributes,
+  createRandom,
+  lenet5,
+  ModelSketch,
+  type Random,
+  randomArray,
+  randomDense,
+  randomTernary,
+  resnet20,
+} from './testing/models.ts'
+
+const oneOf = <T>(random: Random, items: readonly T[]): T => items[Math.floor(random() * items.length)]!
+
+/** Ranges that hold what the values are for one random input. */
+function calibrated(model: PackedModel, random: Random, max: () => number): PackedModel {
+  const shapes = inferShapes(model)
+  const inputs = Object.fromEntries(
+    model.inputs.map(({ name, shape }) => [name, { shape, data: randomArray(random, sizeOf(shape)) }]),
+  )
+  const wanted = integerValues(model)
+  const computed = wanted.filter(({ name }) => inputs[name] === undefined).map(({ name }) => name)
+  const values = {
+    ...inputs,
+    ...(computed.length > 0 && runReference({ ...model, outputs: computed }, inputs)),
+  }
+  const activations = new Map<string, ActivationRange>()
+  for (const { name, maxLevel } of wanted) {
+    assert.ok(shapes.has(name))
+    const { data } = values[name]!
+    const levels = Math.min(max(), maxLevel)
+    const low = Math.min(
+      0,
+      data.reduce((a, b) => Math.min(a, b)),
+    )
+    const high = Math.max(
+      low + 1e-3,
+      data.reduce((a, b) => Math.max(a, b)),
+    )
+    const scale = Math.fround((0.9 * (high - low)) / levels)
+    activations.set(name, { scale, zero: Math.min(levels, Math.round((-0.9 * low) / scale)), max: levels })
+  }
+  return { ...model, activations }
+}
+
+/** @returns the kernels that ran */
+async function conforms(model: PackedModel, random: Random, label: string): Promise<readonly string[]> {
+  const fast = await loadModel(model, { arithmetic: 'int' })
+  const plain = await loadModel(model, { arithmetic: 'int', kernels: 'reference' })
+  const kernels = fast.describe().layers.map(({ kernel }) => kernel)
+  // Layers in numbers sum in another order than the plain ones.
+  if (kernels.some(kernel => kernel.startsWith('add-') || kernel.startsWith('gather-'))) return []
+  for (let round = 0; round < 2; round++) {
+    const arrays = Object.fromEntries(
+      model.inputs.map(({ name, shape }) => [name, randomArray(random, 2 * sizeOf(shape))]),
+    )
+    const [found, expected] = [fast.run(arrays).outputs, plain.run(arrays).outputs]
+    for (const name of model.outputs) assert.deepEqual(found[name], expected[name], `${label}: ${name}`)
+  }
+  return kernels
+}
+
+/** One or two ternary convolutions of any geometry, with what may be fused into them and pooling behind. */
+function convolutions(random: Random): { readonly model: PackedModel; readonly label: string } {
+  const groups = oneOf(random, [1, 1, 1, 2, 4])
+  const [height, width] = [oneOf(random, [1, 4, 7, 8, 13, 16]), oneOf(random, [1, 3, 8, 10, 16, 33])]
+  const channels = groups * oneOf(random, [1, 2, 3])
+  const kernel = oneOf(random, [
+    [1, 1],
+    [3, 3],
+    [3, 3],
+    [5, 5],
+    [1, 3],
+    [2, 2],
+  ] as const)
+  const stride = oneOf(random, [1, 1, 1, 2, 3])
+  const dilation = oneOf(random, [1, 1, 2])
+  const same = kernel.map(size => Math.ceil((dilation * (size - 1)) / 2))
+  const pads = [same[0]!, same[1]!, same[0]!, same[1]!] as const
+  const filters = groups * oneOf(random, [1, 3, 5])
+  const zeros = oneOf(random, [0, 0.5, 0.9, 1])
+  const m = new ModelSketch()
+  const x = m.input('x', [1, channels, height, width])
+  const layer = (value: string, inputs: number, attributes: Parameters<typeof m.node<'Conv'>>[2]) => {
+    const weight = randomTernary(random, [filters, inputs, ...kernel], zeros, {
+      magnitudes: oneOf(random, [1, filters]),
+      equal: random() < 0.3,
+    })
+    const bias = random() < 0.5 ? [m.tensor(randomDense(random, [filters]))] : []
+    return m.node('Conv', [value, m.tensor(weight), ...bias], attributes)
+  }
+  const attributes = { strides: [stride, stride], dilations: [dilation, dilation], pads, groups } as const
+  let y = layer(x, channels / groups, attributes)
+  const after = oneOf(random, ['nothing', 'relu', 'clip'])
+  if (after === 'relu') y = m.node('Relu', [y], {})
+  if (after === 'clip') y = m.node('Clip', [y], { min: -0.5, max: 0.75 })
+  if (random() < 0.6) {
+    const second = layer(y, filters, { ...convAttributes(1), dilations: [dilation, dilation], pads })
+    y = random() < 0.7 ? m.node('Add', random() < 0.5 ? [second, y] : [y, second], {}) : second
+    if (random() < 0.5) y = m.node('Relu', [y], {})
+  }
+  const label = JSON.stringify({ channels, height, width, kernel, attributes, filters, zeros, after })
+  return { model: m.model(y), label }
+}
+
+describe('bytes', () => {
+  test('come out alike for convolutions of every geometry', async () => {
+    const random = createRandom(41)
+    const used = new Map<string, number>()
+    for (let i = 0; i < 250; i++) {
+      let sketch = convolutions(random)
+      try {
+        inferShapes(sketch.model)
+      } catch {
+        continue // the window is larger than the map, or an Add's operands differ
+      }
+      const levels = [15, 63, 64, 127, 128, 255]
+      sketch = { ...sketch, model: calibrated(sketch.model, random, () => oneOf(random, levels)) }
+      for (const kernel of await conforms(sketch.model, random, sketch.label)) {
+        used.set(kernel, (used.get(kernel) ?? 0) + 1)
+      }
+    }
+    for (const [kernel, least] of [
+      ['byte-lists', 150],
+      ['byte-window', 50],
+      ['quantize', 100],
+      ['dequantize', 100],
+    ] as const) {
+      assert.ok((used.get(kernel) ?? 0) >= least, `only ${used.get(kernel)} steps used ${kernel}`)
+    }
+  })
+
+  test('come out alike through pooling, slices, padding, joining and means', async () => {
+    const random = createRandom(43)
+    for (const [height, width] of [
+      [8, 8],
+      [7, 5],
+      [9, 16],
+    ] as const) {
+      const m = new ModelSketch()
+      const x = m.input('x', [1, 3, height, width])
+      const conv = (value: string, inputs: number) =>
+        m.node(
+          'Relu',
+          [
+            m.node(
+              'Conv',
+              [value, m.tensor(randomTernary(random, [6, inputs, 3, 3], 0.5))],
+              convAttributes(1, 1),
+            ),
+          ],
+          {},
+        )
+      const y = conv(x, 3)
+      const pooled = m.node('MaxPool', [y], { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] })
+      const padded = m.node('MaxPool', [y], { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] })
+      const sliced = m.node('Slice', [y], { starts: [0, 1], ends: [99, 5], axes: [2, 1], steps: [2, 1] })
+      const channels = m.node('Pad', [sliced], { pads: [0, 1, 0, 0, 0, 1, 0, 0], value: 0 })
+      const joined = m.node('Concat', [padded, y], { axis: 1 })
+      const turned = m.node('Transpose', [pooled], { perm: [0, 1, 3, 2] })
+      const flat = m.node('Flatten', [pooled], { axis: 1 })
+      const outputs = [
+        conv(joined, 12),
+        conv(channels, 6),
+        conv(turned, 6),
+        m.node('GlobalAveragePool', [y], {}),
+        m.node('ReduceMean', [pooled], { axes: [2, 3], keepDims: false }),
+        flat,
+      ]
+      const model = calibrated(m.model(...outputs), random, () => 127)
+      const used = await conforms(model, random, `${height} × ${width}`)
+      for (const name of ['byte-maximum', 'byte-copy', 'byte-mean']) assert.ok(used.includes(name), name)
+    }
+  })
+
+  test('carry whole networks: as close to numbers as 127 levels allow', async () => {
+    for (const [model, layers] of [
+      [resnet20(0.64), 18],
+      [lenet5(0.9), 1],
+    ] as const) {
+      const random = createRandom(47)
+      const packed = calibrated(model, random, () => 127)
+      const bytes = await loadModel(packed, { arithmetic: 'int' })
+      const numbers = await loadModel(packed, { arithmetic: 'f32' })
+      assert.equal(bytes.describe().layers.filter(({ kernel }) => kernel === 'byte-lists').length, layers)
+      const x = randomArray(random, sizeOf(model.inputs[0]!.shape))
+      const [found, expected] = [bytes.run(x).output, numbers.run(x).output]
+      const norm = (values: Float32Array): number => Math.hypot(...values)
+      const error = norm(found.map((value, i) => value - expected[i]!)) / norm(expected)
+      assert.ok(error < 0.1, `${model.name}: relative error ${error}`)
+    }
+  })
+})
+
+describe('a layer stays in numbers, with the reason on record,', () => {
+  const describeOf = async (activations: ReadonlyMap<string, ActivationRange>) => {
+    const random = createRandom(3)
+    const m = new ModelSketch()
+    const x = m.input('x', [1, 40, 6, 6])
+    const y = m.node('Conv', [x, m.tensor(randomTernary(random, [4, 40, 3, 3], 0))], convAttributes(1, 1))
+    const session = await loadModel({ ...m.model(y), activations })
+    return { layer: session.describe().layers.find(({ op }) => op === 'Conv')!, y }
+  }
+  const range = { scale: 0.01, zero: 0, max: 127 }
+  const cases = [
+    ['when its input has no range', [['v0', range]], /no range for its input/],
+    ['when its output has none', [['x', range]], /no range for its output/],
+    [
+      'when its sums may overflow',
+      [
+        ['x', { ...range, max: 255 }],
+        ['v0', range],
+      ],
+      /at most 128 are sure to fit/,
+    ],
+    [
+      'when scales lie too far apart',
+      [
+        ['x', range],
+        ['v0', { ...range, scale: 1e-9 }],
+      ],
+      /too far apart/,
+    ],
+  ] as const
+  for (const [title, entries, reason] of cases) {
+    test(title, async () => {
+      const { layer } = await describeOf(new Map(entries))
+      assert.equal(layer.kernel, 'add-lists')
+      assert.match(layer.reason, reason)
+    })
+  }
+})
+
+test('arithmetic that cannot be had is refused', async () => {
+  const model = lenet5(0.9)
+  await assert.rejects(loadModel(model, { arithmetic: 'int' }), {
+    code: 'usage/option',
+    message: /ranges of activations/,
+  })
+  await assert.rejects(loadModel(model, { arithmetic: 'float' as never }), {
+    code: 'usage/option',
+    message: /"auto", "f32" or "int"/,
+  })
+})
+
+test('values to calibrate are those of ternary layers, with the levels their sums allow', () => {
+  const random = createRandom(5)
+  const m = new ModelSketch()
+  const x = m.input('x', [1, 16, 8, 8])
+  const wide = m.node('Conv', [x, m.tensor(randomTernary(random, [2, 16, 5, 5], 0))], convAttributes(1, 2))
+  const pooled = m.node('MaxPool', [wide], { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] })
+  const dense = m.node('Conv', [pooled, m.tensor(randomDense(random, [3, 2, 1, 1]))], convAttributes())
+  const small = m.node('Conv', [pooled, m.tensor(randomTernary(random, [3, 2, 1, 1], 0))], convAttributes())
+  const values = new Map(integerValues(m.model(dense, small)).map(({ name, maxLevel }) => [name, maxLevel]))
+  assert.deepEqual([...values.keys()].sort(), [small, wide, x].sort())
+  assert.ok(values.get(x)! > 127 && values.get(x)! < 200, 'about 200 weights of a sign in the wide filters')
+  assert.equal(values.get(wide), 255)
+})

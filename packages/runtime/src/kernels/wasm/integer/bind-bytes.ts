@@ -1,0 +1,192 @@
+/** Turns planned steps on bytes into calls of kernels that work on the plan's memory. */
+import {
+  fillMasks,
+  maskKey,
+  needsMasks,
+  offsetOf,
+  planeCopies,
+  tiledPixels,
+} from '../../../plan/integer/byte-layout.ts'
+import { type ByteConvolution, type ByteStep, type Place, placesOf } from '../../../plan/integer/byte-step.ts'
+import type { Plan, PlannedStep } from '../../../plan/plan.ts'
+import type { Binding } from '../bind.ts'
+import { copyMove, mergeAxes } from '../copies.ts'
+import type { Library } from '../library.ts'
+import { writeByteLists } from './byte-lists.ts'
+import { emitByteConvolution, type TargetPlane } from './convolution.ts'
+import { emitByteCopy, emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
+
+interface Context {
+  readonly plan: Plan
+  readonly planned: PlannedStep
+  readonly buffer: ArrayBuffer
+  readonly library: Library
+}
+
+/** Writes once what no step writes: rows of zero, planes of nothing, masks. */
+export function fillPlaces({ steps, places, masks }: Plan, buffer: ArrayBuffer): void {
+  for (const { address, place } of places.slots) {
+    const { channels, channelBytes, planeBytes } = place.layout
+    const bytes = new Uint8Array(buffer, address, place.layout.bytes)
+    bytes.fill(place.border)
+    bytes.fill(0, channels * channelBytes, channels * channelBytes + planeBytes)
+  }
+  for (const { step } of steps) {
+    const layout = step.kind === 'bytes' ? placesOf(step).writes?.layout : undefined
+    const address = layout && masks.get(maskKey(layout))
+    if (address !== undefined) fillMasks(layout!, new Uint8Array(buffer, address))
+  }
+}
+
+export function bindByteStep(context: Context, { operation }: ByteStep): Binding {
+  const { plan, library } = context
+  const start = ({ name }: Place): number => plan.places.addresses.get(name)!
+  /** Of the map itself: the first plane, without its rows of zero. */
+  const map = (place: Place): number => start(place) + place.layout.front
+  const numbers = (value: string): number => plan.addresses.get(value)!
+  switch (operation.op) {
+    case 'convolution':
+      return bindConvolution(context, operation)
+    case 'quantize': {
+      const { target } = operation
+      const { layout, range } = target
+      const quantize = library.request(emitQuantize, { zero: range.zero, max: range.max })
+      const pixels = layout.height * layout.width
+      const inverse = Math.fround(1 / range.scale)
+      const from = numbers(operation.source)
+      return () => {
+        const run = quantize()
+        return () => run(map(target), from, layout.channels, pixels, layout.channelBytes, inverse)
+      }
+    }
+    case 'dequantize': {
+      const { source } = operation
+      const { layout, range } = source
+      const dequantize = library.request(emitDequantize, range.zero)
+      const to = numbers(operation.target)
+      const pixels = layout.height * layout.width
+      return () => {
+        const run = dequantize()
+        return () => run(to, map(source), layout.channels, pixels, layout.channelBytes, range.scale)
+      }
+    }
+    case 'spread': {
+      const { source, target } = operation
+      const { layout } = target
+      const { height, width, channels, channelBytes } = source.layout
+      const copy = library.request(emitByteCopy, undefined)
+      const calls = planeCopies(layout, height, width).map(plane => [
+        start(target) + plane.target,
+        map(source) + plane.source.row * width + plane.source.column,
+        channels,
+        plane.rows,
+        plane.columns,
+        layout.channelBytes,
+        layout.width,
+        channelBytes,
+        layout.strides[0] * width,
+        layout.strides[1],
+      ])
+      return () => {
+        const run = copy()
+        return () => {
+          for (const call of calls) run(...call)
+        }
+      }
+    }
+    case 'maximum': {
+      const { source, target, window } = operation
+      const [height, width] = window.kernel
+      const offsets = Array.from({ length: height * width }, (_, k) =>
+        offsetOf(source.layout, window, 0, Math.floor(k / width), k % width),
+      )
+      const maximum = library.request(emitByteMaximum, offsets)
+      const { layout } = target
+      const pixels = layout.height * layout.width
+      return () => {
+        const run = maximum()
+        return () =>
+          run(
+            map(target),
+            start(source),
+            layout.channels,
+            pixels,
+            layout.channelBytes,
+            source.layout.channelBytes,
+          )
+      }
+    }
+    case 'mean': {
+      const { source } = operation
+      const { layout, range } = source
+      const mean = library.request(emitByteMean, undefined)
+      const to = numbers(operation.target)
+      const pixels = layout.height * layout.width
+      const scale = Math.fround(range.scale / pixels)
+      return () => {
+        const run = mean()
+        return () =>
+          run(to, map(source), layout.channels, pixels, layout.channelBytes, pixels * range.zero, scale)
+      }
+    }
+    case 'move': {
+      const { sources, target, movement } = operation
+      const copy = library.request(emitByteCopy, undefined)
+      const merged = movement.moves.map(move => ({
+        source: map(sources[move.input]!),
+        move: mergeAxes(move),
+      }))
+      const whole = new Uint8Array(context.buffer, start(target), target.layout.bytes)
+      return () => () => {
+        if (movement.fill !== undefined) whole.fill(movement.fill)
+        for (const { source, move } of merged) copyMove(copy(), move, source, map(target), 1)
+      }
+    }
+    default:
+      return operation satisfies never
+  }
+}
+
+function bindConvolution({ plan, planned, buffer, library }: Context, operation: ByteConvolution): Binding {
+  const { kernel } = planned
+  if (kernel.name !== 'byte-lists')
+    throw new TypeError(`a convolution on bytes was planned as ${kernel.name}`)
+  const { source, residual, target } = operation
+  const { layout } = target
+  const pixels = layout.height * layout.width
+  const lists = writeByteLists(buffer, planned.weights.address, operation, kernel)
+  const convolve = library.request(emitByteConvolution, {
+    group: kernel.group,
+    vectors: kernel.vectors,
+    wide: kernel.wide,
+    channelBytes: layout.channelBytes,
+    planes: targetPlanes(target),
+    zero: target.range.zero,
+    lowest: operation.lowest,
+    highest: operation.highest,
+    ...(residual && {
+      residual: { channelBytes: residual.layout.channelBytes, zero: residual.range.zero },
+    }),
+  })
+  const address = ({ name }: Place): number => plan.places.addresses.get(name)!
+  const added = residual === undefined ? 0 : address(residual) + residual.layout.front
+  const masks = plan.masks.get(maskKey(layout)) ?? 0
+  const tiles = tiledPixels(pixels) / (16 * kernel.vectors)
+  const from = address(source)
+  const to = address(target)
+  return () => {
+    const run = convolve()
+    const { records, recordsEnd, entries } = lists
+    return () => run(from, to, added, masks, tiles, records, recordsEnd, entries)
+  }
+}
+
+/** Where in its channel each plane of a value is written, and what of it has to be zero. */
+function targetPlanes({ layout }: Place): TargetPlane[] {
+  const tiled = tiledPixels(layout.height * layout.width)
+  const whole = tiled === layout.height * layout.width
+  return layout.taps.map((tap, index) => ({
+    offset: index * layout.planeBytes + layout.front - tap,
+    mask: needsMasks(layout) && !(tap === 0 && whole) ? index * tiled : undefined,
+  }))
+}

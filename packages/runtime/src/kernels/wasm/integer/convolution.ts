@@ -1,0 +1,189 @@
+/**
+ * The ternary convolution on bytes. A filter is a record and two lists of offsets; each list is walked in groups whose
+ * bytes are added as bytes, which cannot overflow, and the group's sum is then taken up twice: as it is, by 16-bit lanes,
+ * and its odd bytes alone. The first sum less 2^8 times the second leaves the even bytes' sum, exact modulo 2^16: two
+ * operations a group and vector where widening would take four.
+ */
+import {
+  advance,
+  type Code,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  type Local,
+  repeatWhile,
+  set,
+  v128,
+} from '../instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+
+/** A plane of the output. */
+export interface TargetPlane {
+  /** Bytes from the output's address to where vector 0 of the plane is stored. */
+  readonly offset: number
+  /** Bytes from the mask's address to this plane's mask, where it has one: ones where the byte belongs there. */
+  readonly mask: number | undefined
+}
+
+export interface ByteConvolutionSpec {
+  /** Bytes that can be added up in a byte: 1, 2 or 4. */
+  readonly group: number
+  /** Vectors of 16 neighbouring outputs. */
+  readonly vectors: number
+  /** Whether the offsets take 32 bits instead of 16. */
+  readonly wide: boolean
+  readonly channelBytes: number
+  readonly planes: readonly TargetPlane[]
+  /** The byte that stands for zero in the output. */
+  readonly zero: number
+  readonly lowest: number
+  readonly highest: number
+  readonly residual?: { readonly channelBytes: number; readonly zero: number }
+}
+
+/** [end of first u32, end of second u32, ratio, multiplier, offset, residual multiplier, shift: 16 bits each, 2 bytes unused] */
+export const byteRecordBytes = 20
+
+/** Groups taken in one turn of the loop; more would not fit the registers. */
+const turnEntries = 4
+
+/** Call with (input, output, residual, masks, tiles, records, end of records, entries). */
+export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): WasmFunction {
+  const { group, vectors, residual } = spec
+  const entryBytes = spec.wide ? 4 : 2
+  const groupsInTurn = vectors > 2 ? 1 : Math.max(1, turnEntries / group)
+  return defineFunction(name, new Array(8).fill('i32'), (parameters, local) => {
+    const [input, output, residualInput, masks, tiles, records, recordsEnd, entries] = parameters as Locals<8>
+    const [record, entry, end, target, added] = ['i32', 'i32', 'i32', 'i32', 'i32'].map(() =>
+      local('i32'),
+    ) as Locals<5>
+    const addresses = Array.from({ length: group * groupsInTurn }, () => local('i32'))
+    const [scale, constant, addedScale] = [local('v128'), local('v128'), local('v128')]
+    const shift = local('i32')
+    const sums = Array.from({ length: vectors }, () => ({
+      /** Σ of the 16-bit lanes: even bytes + 2^8 · odd bytes, modulo 2^16. */
+      all: local('v128'),
+      /** Σ of the odd bytes. */
+      odd: local('v128'),
+      part: local('v128'),
+    }))
+
+    const loadOffset = (index: number): Code =>
+      spec.wide ? i32.load(get(entry), 4 * index) : i32.load16(get(entry), 2 * index)
+    const takeGroups = (groups: number): Code => [
+      addresses
+        .slice(0, group * groups)
+        .map((address, i) => set(address, i32.add(get(input), loadOffset(i)))),
+      sums.map(({ all, odd, part }, vector) =>
+        Array.from({ length: groups }, (_, index) => {
+          const bytes = addresses
+            .slice(group * index, group * (index + 1))
+            .map(address => v128.load(get(address), 16 * vector))
+          return [
+            set(
+              part,
+              bytes.reduce((a, b) => i8x16.add(a, b)),
+            ),
+            set(all, i16x8.add(get(all), get(part))),
+            set(odd, i16x8.add(get(odd), i16x8.shiftRightUnsigned(get(part), i32.const(8)))),
+          ]
+        }),
+      ),
+      advance(entry, i32.const(entryBytes * group * groups)),
+    ]
+    const walk = (endField: number): Code => {
+      const turn = entryBytes * group * groupsInTurn
+      const single = repeatWhile(i32.lessThan(get(entry), get(end)), takeGroups(1))
+      return [
+        set(end, i32.load(get(record), endField)),
+        groupsInTurn === 1
+          ? single
+          : [
+              repeatWhile(
+                i32.atMost(i32.add(get(entry), i32.const(turn)), get(end)),
+                takeGroups(groupsInTurn),
+              ),
+              single,
+            ],
+      ]
+    }
+    /** Splits a vector's sums into those of the even and of the odd bytes, and leaves both in place. */
+    const split = ({ all, odd }: (typeof sums)[number]): Code =>
+      set(all, i16x8.sub(get(all), i16x8.shiftLeft(get(odd), i32.const(8))))
+
+    const finish = (sum: Code, added: Code): Code => {
+      const scaled = i16x8.addSaturate(i16x8.multiplyRound(sum, get(scale)), get(constant))
+      const whole = residual === undefined ? scaled : i16x8.addSaturate(scaled, added)
+      const shifted = i16x8.shiftRight(whole, get(shift))
+      const bounded = i16x8.smaller(shifted, i16x8.splat(i32.const(spec.highest)))
+      return i16x8.larger(bounded, i16x8.splat(i32.const(spec.lowest)))
+    }
+    const residualPart = (bytes: Code): Code => {
+      const zero = residual?.zero ?? 0
+      const centred = zero === 0 ? bytes : i16x8.sub(bytes, i16x8.splat(i32.const(zero)))
+      return i16x8.multiplyRound(i16x8.shiftLeft(centred, i32.const(7)), get(addedScale))
+    }
+    const store = (value: Local, vector: number): Code =>
+      spec.planes.map(({ offset, mask }) => {
+        const place = offset + 16 * vector
+        if (mask === undefined) return v128.store(get(target), get(value), place)
+        const ones = v128.load(get(masks), mask + 16 * vector)
+        const masked =
+          spec.zero === 0
+            ? v128.and(get(value), ones)
+            : v128.choose(get(value), i8x16.splat(i32.const(spec.zero)), ones)
+        return v128.store(get(target), masked, place)
+      })
+
+    const filter: Code = [
+      sums.map(({ all, odd }) => [set(all, v128.zero), set(odd, v128.zero)]),
+      walk(0),
+      set(scale, i16x8.loadSplat(get(record), 8)),
+      sums.map(sum => [
+        split(sum),
+        set(sum.odd, i16x8.multiplyRound(get(sum.odd), get(scale))),
+        set(
+          sum.all,
+          i16x8.add(
+            i16x8.multiplyRound(get(sum.all), get(scale)),
+            i16x8.shiftLeft(get(sum.odd), i32.const(8)),
+          ),
+        ),
+      ]),
+      walk(4),
+      set(scale, i16x8.loadSplat(get(record), 10)),
+      set(constant, i16x8.loadSplat(get(record), 12)),
+      residual === undefined ? [] : set(addedScale, i16x8.loadSplat(get(record), 14)),
+      set(shift, i32.load16(get(record), 16)),
+      sums.map((sum, vector) => [
+        split(sum),
+        residual === undefined ? [] : set(sum.part, v128.load(get(added), 16 * vector)),
+        set(
+          sum.all,
+          v128.or(
+            finish(get(sum.all), residualPart(v128.and(get(sum.part), i16x8.splat(i32.const(0xff))))),
+            i16x8.shiftLeft(
+              finish(get(sum.odd), residualPart(i16x8.shiftRightUnsigned(get(sum.part), i32.const(8)))),
+              i32.const(8),
+            ),
+          ),
+        ),
+        store(sum.all, vector),
+      ]),
+      advance(target, i32.const(spec.channelBytes)),
+      residual === undefined ? [] : advance(added, i32.const(residual.channelBytes)),
+      advance(record, i32.const(byteRecordBytes)),
+    ]
+    const tileBytes = i32.const(16 * vectors)
+    return repeatWhile(get(tiles), [
+      set(record, get(records)),
+      set(entry, get(entries)),
+      set(target, get(output)),
+      set(added, get(residualInput)),
+      repeatWhile(i32.lessThan(get(record), get(recordsEnd)), filter),
+      [input, output, residualInput, masks].map(pointer => advance(pointer, tileBytes)),
+      advance(tiles, i32.const(-1)),
+    ])
+  })
+}

@@ -1,0 +1,200 @@
+/** The small kernels on bytes: conversions, copies, pooling. Steps, ends and places are in bytes. */
+import {
+  advance,
+  type Code,
+  f32,
+  f32x4,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  i64,
+  repeatWhile,
+  set,
+  v128,
+  when,
+} from '../instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+
+export interface QuantizeSpec {
+  readonly zero: number
+  readonly max: number
+}
+
+/** Call with (target, source, channels, pixels of a channel, target channel step, 1 / scale). */
+export function emitQuantize(name: string, { zero, max }: QuantizeSpec): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
+    const [target, source, channels, pixels, channelStep, inverse] = parameters as Locals<6>
+    const [to, end] = [local('i32'), local('i32')]
+    const factor = local('v128')
+    const integers = (index: number): Code =>
+      i32x4.fromFloats(f32x4.nearest(f32x4.mul(f32x4.load(get(source), 16 * index), get(factor))))
+    const half = (index: number): Code => {
+      const levels = i16x8.addSaturate(
+        i16x8.narrow(integers(index), integers(index + 1)),
+        i16x8.splat(i32.const(zero)),
+      )
+      return i16x8.smaller(levels, i16x8.splat(i32.const(max)))
+    }
+    const pastEnd = i32.sub(get(to), get(end))
+    return [
+      set(factor, f32x4.splatOf(get(inverse))),
+      repeatWhile(get(channels), [
+        set(to, get(target)),
+        set(end, i32.add(get(to), get(pixels))),
+        repeatWhile(i32.lessThan(get(to), get(end)), [
+          v128.store(get(to), i8x16.narrow(half(0), half(2))),
+          advance(to, i32.const(16)),
+          advance(source, i32.const(64)),
+        ]),
+        // The last vector took numbers of the next channel along.
+        set(source, i32.sub(get(source), i32.mul(pastEnd, i32.const(4)))),
+        advance(target, get(channelStep)),
+        advance(channels, i32.const(-1)),
+      ]),
+    ]
+  })
+}
+
+/** Call with (target, source, channels, pixels of a channel, source channel step, scale). */
+export function emitDequantize(name: string, zero: number): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
+    const [target, source, channels, pixels, channelStep, scale] = parameters as Locals<6>
+    const [from, end] = [local('i32'), local('i32')]
+    const byte = i32.sub(i32.load8(get(from)), i32.const(zero))
+    return repeatWhile(get(channels), [
+      set(from, get(source)),
+      set(end, i32.add(get(from), get(pixels))),
+      repeatWhile(i32.lessThan(get(from), get(end)), [
+        f32.store(get(target), f32.mul(f32.fromInteger(byte), get(scale))),
+        advance(target, i32.const(4)),
+        advance(from, i32.const(1)),
+      ]),
+      advance(source, get(channelStep)),
+      advance(channels, i32.const(-1)),
+    ])
+  })
+}
+
+/**
+ * Call with (target, source, planes, rows, columns, target plane step, target row step, source plane step, source row
+ * step, source column step); columns of the target are neighbours.
+ */
+export function emitByteCopy(name: string): WasmFunction {
+  return defineFunction(name, new Array(10).fill('i32'), (parameters, local) => {
+    const [target, source, planes, rows, columns, targetPlane, targetRow, sourcePlane, sourceRow, column] =
+      parameters as Locals<10>
+    const row = local('i32')
+    const [rowTarget, rowSource] = [local('i32'), local('i32')]
+    const [to, from, end] = [local('i32'), local('i32'), local('i32')]
+    /** Copies `width` columns a turn; a rest of fewer is copied with the columns before it, once more. */
+    const blocks = (width: number, sourceBytes: number, move: Code): Code =>
+      when(i32.atMost(i32.const(width), get(columns)), [
+        repeatWhile(i32.atMost(i32.add(get(to), i32.const(width)), get(end)), [
+          move,
+          advance(to, i32.const(width)),
+          advance(from, i32.const(sourceBytes)),
+        ]),
+        when(i32.lessThan(get(to), get(end)), [
+          set(
+            from,
+            i32.sub(get(from), i32.mul(i32.sub(i32.add(get(to), i32.const(width)), get(end)), get(column))),
+          ),
+          set(to, i32.sub(get(end), i32.const(width))),
+          move,
+          set(to, get(end)),
+        ]),
+      ])
+    const every = (step: number, body: Code): Code => when(i32.eq(get(column), i32.const(step)), body)
+    const copyRow = [
+      set(to, get(rowTarget)),
+      set(from, get(rowSource)),
+      set(end, i32.add(get(to), get(columns))),
+      every(1, [
+        blocks(16, 16, v128.store(get(to), v128.load(get(from)))),
+        blocks(8, 8, i64.store(get(to), i64.load(get(from)))),
+      ]),
+      every(2, [
+        blocks(16, 32, v128.store(get(to), i8x16.evenLanes(v128.load(get(from)), v128.load(get(from), 16)))),
+        blocks(8, 16, v128.storeHalf(get(to), i8x16.evenLanes(v128.load(get(from)), v128.zero))),
+      ]),
+      repeatWhile(i32.lessThan(get(to), get(end)), [
+        i32.store8(get(to), i32.load8(get(from))),
+        advance(to, i32.const(1)),
+        advance(from, get(column)),
+      ]),
+    ]
+    return repeatWhile(get(planes), [
+      set(row, get(rows)),
+      set(rowTarget, get(target)),
+      set(rowSource, get(source)),
+      repeatWhile(get(row), [
+        copyRow,
+        advance(rowTarget, get(targetRow)),
+        advance(rowSource, get(sourceRow)),
+        advance(row, i32.const(-1)),
+      ]),
+      advance(target, get(targetPlane)),
+      advance(source, get(sourcePlane)),
+      advance(planes, i32.const(-1)),
+    ])
+  })
+}
+
+/**
+ * The largest of several planes. Call with (target, source, channels, pixels of a channel, target channel step, source
+ * channel step).
+ * @param offsets where each plane begins, from the channel's beginning
+ */
+export function emitByteMaximum(name: string, offsets: readonly number[]): WasmFunction {
+  return defineFunction(name, new Array(6).fill('i32'), (parameters, local) => {
+    const [target, source, channels, pixels, targetStep, sourceStep] = parameters as Locals<6>
+    const [to, from, end] = [local('i32'), local('i32'), local('i32')]
+    const largest = offsets.map(offset => v128.load(get(from), offset)).reduce((a, b) => i8x16.larger(a, b))
+    return repeatWhile(get(channels), [
+      set(to, get(target)),
+      set(from, get(source)),
+      set(end, i32.add(get(to), get(pixels))),
+      repeatWhile(i32.lessThan(get(to), get(end)), [
+        v128.store(get(to), largest),
+        advance(to, i32.const(16)),
+        advance(from, i32.const(16)),
+      ]),
+      advance(target, get(targetStep)),
+      advance(source, get(sourceStep)),
+      advance(channels, i32.const(-1)),
+    ])
+  })
+}
+
+/**
+ * Call with (target, source, channels, pixels of a channel, source channel step, what the zeros of a channel sum up to,
+ * scale / pixels).
+ */
+export function emitByteMean(name: string): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
+    const [target, source, channels, pixels, channelStep, zeros, scale] = parameters as Locals<7>
+    const [from, end, sum] = [local('i32'), local('i32'), local('i32')]
+    const sums = local('v128')
+    const lane = (index: number): Code => i32x4.lane(get(sums), index)
+    return repeatWhile(get(channels), [
+      set(from, get(source)),
+      set(end, i32.add(get(from), get(pixels))),
+      set(sums, v128.zero),
+      repeatWhile(i32.atMost(i32.add(get(from), i32.const(16)), get(end)), [
+        set(sums, i32x4.add(get(sums), i32x4.pairSums(i16x8.pairSums(v128.load(get(from)))))),
+        advance(from, i32.const(16)),
+      ]),
+      set(sum, i32.sub(i32.add(i32.add(lane(0), lane(1)), i32.add(lane(2), lane(3))), get(zeros))),
+      repeatWhile(i32.lessThan(get(from), get(end)), [
+        set(sum, i32.add(get(sum), i32.load8(get(from)))),
+        advance(from, i32.const(1)),
+      ]),
+      f32.store(get(target), f32.mul(f32.fromInteger(get(sum)), get(scale))),
+      advance(target, i32.const(4)),
+      advance(source, get(channelStep)),
+      advance(channels, i32.const(-1)),
+    ])
+  })
+}

@@ -1,0 +1,46 @@
+/** Which kernel computes a step on bytes, and why. */
+import type { TernaryTensor } from '../../file/types.ts'
+import { type Choice, countNonZeros, describeZeros } from '../choose.ts'
+import { sizeOf } from '../shape.ts'
+import { tileVectors } from './byte-layout.ts'
+import type { ByteConvolution, ByteStep } from './byte-step.ts'
+
+export function chooseByteKernel({ operation }: ByteStep): Choice {
+  switch (operation.op) {
+    case 'convolution':
+      return chooseConvolution(operation)
+    case 'quantize':
+      return { kernel: { name: 'quantize' }, reason: 'what follows reads bytes' }
+    case 'dequantize':
+      return { kernel: { name: 'dequantize' }, reason: 'what follows reads numbers' }
+    case 'spread':
+      return { kernel: { name: 'byte-window' }, reason: 'one plane for each tap of the window that follows' }
+    case 'maximum':
+      return { kernel: { name: 'byte-maximum' }, reason: 'bytes compare like the numbers they stand for' }
+    case 'mean':
+      return { kernel: { name: 'byte-mean' }, reason: 'a channel is summed exactly' }
+    case 'move':
+      return { kernel: { name: 'byte-copy' }, reason: 'bytes only move' }
+    default:
+      return operation satisfies never
+  }
+}
+
+function chooseConvolution({ linear, source, target }: ByteConvolution): Choice {
+  const weight = linear.weight as TernaryTensor
+  const count = countNonZeros(weight)
+  const total = sizeOf(weight.shape)
+  const inByte = Math.floor(0xff / source.range.max)
+  const group = inByte >= 4 ? 4 : inByte >= 2 ? 2 : 1
+  return {
+    kernel: {
+      name: 'byte-lists',
+      group,
+      wide: source.layout.bytes > 0xffff,
+      vectors: tileVectors(target.layout.height * target.layout.width),
+    },
+    reason:
+      `${describeZeros(count, total)}: ${count} additions of bytes an output position, ` +
+      (group === 1 ? 'each widened' : `${group} at a time before they are widened`),
+  }
+}

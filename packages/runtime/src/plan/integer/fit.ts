@@ -1,0 +1,58 @@
+/** Which layers integer arithmetic can compute, and with which numbers. */
+import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
+import type { Bounds, LinearStep } from '../steps.ts'
+import type { ByteConvolution } from './byte-step.ts'
+import { countSigns, type FilterRequantization, maxCount, requantizeFilter } from './requantize.ts'
+
+/** Beyond this many positions a window's taps are not worth a plane each. */
+export const largestWindow = 1024
+
+type Ranges = ReadonlyMap<string, ActivationRange>
+
+/** The numbers a convolution on bytes works with, or why it has to be computed in numbers. */
+export function convolutionFits(
+  step: LinearStep,
+  ranges: Ranges,
+): Pick<ByteConvolution, 'filters' | 'lowest' | 'highest'> | string {
+  const problem = structureProblem(step)
+  if (problem !== undefined) return problem
+  const input = ranges.get(step.input)
+  const output = ranges.get(step.output)
+  if (input === undefined) return 'the file has no range for its input'
+  if (output === undefined) return 'the file has no range for its output'
+  const residual = step.residual === undefined ? undefined : ranges.get(step.residual)
+  if (step.residual !== undefined && residual === undefined) return 'the file has no range for what is added'
+
+  const { positive, negative } = step.weight as TernaryTensor
+  const counts = countSigns(step.weight as TernaryTensor, step.filters, step.depth)
+  const most = counts.reduce((most, { plus, minus }) => Math.max(most, plus, minus), 0)
+  if (most > maxCount(input))
+    return `a filter adds ${most} bytes of one sign, at most ${maxCount(input)} are sure to fit`
+  const filters: FilterRequantization[] = []
+  for (const [o, count] of counts.entries()) {
+    const numbers = {
+      ...count,
+      positive: positive[positive.length === 1 ? 0 : o]!,
+      negative: negative[negative.length === 1 ? 0 : o]!,
+      bias: step.bias?.[o] ?? 0,
+    }
+    const filter = requantizeFilter(numbers, input, output, residual)
+    if (filter === undefined) return `the scales of filter ${o} lie too far apart`
+    filters.push(filter)
+  }
+  return { filters, ...bytesOfBounds(step.bounds, output) }
+}
+
+/** Why a ternary layer cannot run on bytes whatever the ranges, or undefined. */
+export function structureProblem({ convolution, filtersFirst }: LinearStep): string | undefined {
+  if (convolution === undefined || !filtersFirst) return 'a fully connected layer'
+  const [height, width] = convolution.window.kernel
+  if (height * width > largestWindow) return `a window of more than ${largestWindow} positions`
+  return undefined
+}
+
+/** The bytes that a fused Relu or Clip lets through. */
+export function bytesOfBounds(bounds: Bounds | undefined, { scale, zero, max }: ActivationRange) {
+  const byteOf = (x: number): number => Math.min(max, Math.max(0, Math.round(x / scale) + zero))
+  return { lowest: byteOf(bounds?.min ?? -Infinity), highest: byteOf(bounds?.max ?? Infinity) }
+}

@@ -1,0 +1,88 @@
+/** From the real magnitudes, bias and ranges of a ternary filter to the 16-bit numbers its kernel works with. */
+import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
+
+/**
+ * What turns one filter's two sums of bytes into a byte. With `first` and `second` the sums of the bytes under the
+ * weights of one sign each, all arithmetic saturating in 16 bits and mulr(a, b) = (a·b + 2^14) >> 15:
+ *
+ *     sum = mulr(first, ratio) + second
+ *     v   = mulr(sum, multiplier) + offset [+ mulr((residual − its zero) << 7, residualMultiplier)]
+ *     q   = clamp(v >> shift)
+ */
+export interface FilterRequantization {
+  /** Whether the first sum is that of the weights +1. */
+  readonly plusFirst: boolean
+  /** −2^15 × the smaller magnitude / the larger. */
+  readonly ratio: number
+  /** 2^(15 + shift) × the larger magnitude (negative where it is that of −1) × input scale / output scale. */
+  readonly multiplier: number
+  /** 2^shift × (bias / output scale + output zero, less what the input's zero adds to the sums) and half for rounding. */
+  readonly offset: number
+  /** 2^(8 + shift) × residual scale / output scale; 0 without a residual. */
+  readonly residualMultiplier: number
+  /** Fraction bits of v, 0 to 7: as many as the numbers above leave room for. */
+  readonly shift: number
+}
+
+/** A number of weights of one sign whose bytes can be summed without leaving 16 bits. */
+export const maxCount = (range: ActivationRange): number => Math.floor(maxSum / range.max)
+
+/** Sums, multipliers and offsets are signed 16-bit numbers. */
+export const maxSum = 0x7fff
+const maxShift = 7
+
+/** How many weights of each sign a filter has. */
+export interface SignCounts {
+  readonly plus: number
+  readonly minus: number
+}
+
+export interface FilterNumbers extends SignCounts {
+  /** Real magnitudes of +1 and −1, ≥ 0. */
+  readonly positive: number
+  readonly negative: number
+  readonly bias: number
+}
+
+/**
+ * @returns undefined where the numbers do not fit 16 bits: too large a factor between the scales, or too large a bias
+ */
+export function requantizeFilter(
+  { positive, negative, bias, plus, minus }: FilterNumbers,
+  input: ActivationRange,
+  output: ActivationRange,
+  residual: ActivationRange | undefined,
+): FilterRequantization | undefined {
+  const plusFirst = positive < negative
+  const [small, large] = plusFirst ? [positive, negative] : [negative, positive]
+  const [first, second] = plusFirst ? [plus, minus] : [minus, plus]
+  const smallerPart = large === 0 ? 0 : small / large
+  const factor = ((plusFirst ? -large : large) * input.scale) / output.scale
+  const zeroPart = factor * input.zero * (second - smallerPart * first)
+  const constant = bias / output.scale + output.zero - zeroPart
+  const residualFactor = residual === undefined ? 0 : residual.scale / output.scale
+  for (let shift = maxShift; shift >= 0; shift--) {
+    const multiplier = Math.round(factor * 2 ** (15 + shift))
+    const offset = Math.round(constant * 2 ** shift + 2 ** shift / 2)
+    const residualMultiplier = Math.round(residualFactor * 2 ** (8 + shift))
+    const largest = Math.max(Math.abs(multiplier), Math.abs(offset), residualMultiplier)
+    if (largest <= maxSum) {
+      const ratio = -Math.round(smallerPart * 2 ** 15)
+      return { plusFirst, ratio, multiplier, offset, residualMultiplier, shift }
+    }
+  }
+  return undefined
+}
+
+/** Counts the weights of each sign, filter by filter; `depth` weights a filter, filters first. */
+export function countSigns({ assignment }: TernaryTensor, filters: number, depth: number): SignCounts[] {
+  return Array.from({ length: filters }, (_, filter) => {
+    let plus = 0
+    let minus = 0
+    for (let i = filter * depth; i < (filter + 1) * depth; i++) {
+      if (assignment[i]! > 0) plus++
+      else if (assignment[i]! < 0) minus++
+    }
+    return { plus, minus }
+  })
+}

@@ -1,0 +1,49 @@
+/**
+ * Where places lie. Their rows of zero and zero planes are written once, when a session begins, so places share memory
+ * only with places of the same layout and border, one after the other.
+ */
+import { align } from '../arena.ts'
+import type { Step } from '../steps.ts'
+import { type Place, placesOf } from './byte-step.ts'
+
+export interface Slot {
+  readonly address: number
+  readonly place: Place
+}
+
+export interface Slots {
+  /** Address of each place by name. */
+  readonly addresses: ReadonlyMap<string, number>
+  /** Each piece of memory once, to be filled before the first run. */
+  readonly slots: readonly Slot[]
+}
+
+/** @param take gives the address of so many new bytes */
+export function assignSlots(steps: readonly Step[], take: (bytes: number) => number): Slots {
+  const lastUse = new Map<string, number>()
+  for (const [index, step] of steps.entries()) {
+    if (step.kind !== 'bytes') continue
+    const { reads, writes } = placesOf(step)
+    for (const { name } of writes === undefined ? reads : [...reads, writes]) lastUse.set(name, index)
+  }
+  const addresses = new Map<string, number>()
+  const slots: Slot[] = []
+  /** By layout and border: each piece of memory and the last step that needs what is in it. */
+  const pools = new Map<string, { readonly address: number; busyUntil: number }[]>()
+  for (const [index, step] of steps.entries()) {
+    const place = step.kind === 'bytes' ? placesOf(step).writes : undefined
+    if (place === undefined || addresses.has(place.name)) continue
+    const key = JSON.stringify([place.layout, place.border])
+    const pool = pools.get(key) ?? []
+    pools.set(key, pool)
+    let slot = pool.find(({ busyUntil }) => busyUntil < index)
+    if (slot === undefined) {
+      slot = { address: take(align(place.layout.bytes)), busyUntil: 0 }
+      pool.push(slot)
+      slots.push({ address: slot.address, place })
+    }
+    slot.busyUntil = lastUse.get(place.name)!
+    addresses.set(place.name, slot.address)
+  }
+  return { addresses, slots }
+}
