@@ -1,0 +1,51 @@
+/**
+ * What follows the sums of a fully connected layer on bytes, four outputs at a time:
+ * y = P · plus + N · minus + bias, every operation rounded to float32, then the bounds, then bytes if those are asked for.
+ */
+import type { ActivationRange } from '../../../file/types.ts'
+import type { Bounds } from '../../../plan/steps.ts'
+import { clampVector } from '../epilogue.ts'
+import { advance, type Code, f32x4, get, i32, repeatWhile, set } from '../instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import { bytes16, nearestFloats, shorts8, vector, words4 } from './lookup-instructions.ts'
+
+export interface ByteRowsSpec {
+  readonly bounds: Bounds | undefined
+  /** Of the output's bytes; absent where the output is numbers. */
+  readonly range?: ActivationRange
+}
+
+/** What one record takes: five vectors of four outputs. */
+export const byteRowRecord = 80
+
+/**
+ * Call with (output, end of outputs, sums, step to the sums of −1, records). A record is [what the input's zero adds to
+ * P, the same of N, plus, minus, bias], each of four outputs. Whole vectors are written: up to three outputs too many.
+ */
+export function emitByteRows(name: string, { bounds, range }: ByteRowsSpec): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (parameters, local) => {
+    const [output, end, sums, minusStep, record] = parameters as Locals<5>
+    const value = local('v128')
+    const field = (index: number): Code => f32x4.load(get(record), 16 * index)
+    const product = (address: Code, sign: number): Code =>
+      f32x4.mul(words4.toFloats(words4.sub(f32x4.load(address), field(sign))), field(2 + sign))
+    const asBytes = ({ scale, zero, max }: ActivationRange): Code => {
+      const levels = nearestFloats(f32x4.mul(get(value), f32x4.splat(Math.fround(1 / scale))))
+      const integers = words4.fromFloats(clampVector(levels, { min: -zero, max: max - zero }))
+      const shifted = words4.add(integers, vector.constant([0, 1, 2, 3].flatMap(() => [zero, 0, 0, 0])))
+      const narrow = shorts8.narrow(shifted, shifted)
+      return vector.storeLane32(get(output), bytes16.narrow(narrow, narrow))
+    }
+    return repeatWhile(i32.lessThan(get(output), get(end)), [
+      set(
+        value,
+        f32x4.add(f32x4.add(product(get(sums), 0), product(i32.add(get(sums), get(minusStep)), 1)), field(4)),
+      ),
+      set(value, clampVector(get(value), bounds)),
+      range === undefined ? f32x4.store(get(output), get(value)) : asBytes(range),
+      advance(output, i32.const(range === undefined ? 16 : 4)),
+      advance(sums, i32.const(16)),
+      advance(record, i32.const(byteRowRecord)),
+    ])
+  })
+}
