@@ -131,7 +131,7 @@ describe('bytes', () => {
     }
     for (const [kernel, least] of [
       ['byte-lists', 150],
-      ['byte-window', 50],
+      ['byte-window', 30],
       ['quantize', 100],
       ['dequantize', 100],
     ] as const) {

@@ -104,6 +104,7 @@ export const f32x4 = {
   add: binary(simd(0xe4)),
   sub: binary(simd(0xe5)),
   mul: binary(simd(0xe6)),
+  fromIntegers: (value: Code): Code => [value, simd(0xfa)],
   /** To the nearest integer, ties to even. */
   nearest: (value: Code): Code => [value, simd(0x6a)],
   /** b < a ? b : a, so that a NaN in a stays. */
@@ -120,6 +121,8 @@ const shift =
 export const v128 = {
   load: f32x4.load,
   store: f32x4.store,
+  /** Four bytes, and zeros above. */
+  loadWord: (address: Code): Code => [address, simd(0x5c), 0, 0],
   /** The lower eight bytes. */
   storeHalf: (address: Code, value: Code): Code => [address, value, simd(0x5b), 0, 0, 0],
   zero: [simd(0x0c), new Uint8Array(16)] as Code,
@@ -155,6 +158,8 @@ export const i16x8 = {
   shiftRight: shift(0x8c),
   /** Zeros come in. */
   shiftRightUnsigned: shift(0x8d),
+  /** The lower eight bytes, unsigned. */
+  fromBytes: (value: Code): Code => [value, simd(0x89)],
   /** Sums of neighbouring unsigned bytes. */
   pairSums: (value: Code): Code => [value, simd(0x7d)],
   narrow: binary(simd(0x85)), // two vectors of signed 32-bit numbers, saturating
@@ -163,6 +168,10 @@ export const i16x8 = {
 /** Four 32-bit integers. */
 export const i32x4 = {
   add: binary(simd(0xae)),
+  sub: binary(simd(0xb1)),
+  splat: (value: Code): Code => [value, simd(0x11)],
+  /** The lower four 16-bit numbers, unsigned. */
+  fromShorts: (value: Code): Code => [value, simd(0xa9)],
   /** Sums of neighbouring unsigned 16-bit numbers. */
   pairSums: (value: Code): Code => [value, simd(0x7f)],
   lane: (value: Code, lane: number): Code => [value, simd(0x1b), lane],

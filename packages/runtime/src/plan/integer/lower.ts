@@ -44,7 +44,7 @@ export function lowerToBytes(
     return role
   })
 
-  // A value that a convolution writes may have more planes than its own, for the windows that read it as it lies.
+  // A value may have more planes than its own, for the windows that read it as it lies; pooling and copies write one.
   const readers = new Map<string, Window[]>()
   for (const [index, step] of steps.entries()) {
     if (roles[index]!.name !== 'convolution') continue
@@ -54,12 +54,16 @@ export function lowerToBytes(
     readers.set(input, [...(readers.get(input) ?? []), window])
   }
   const writers = new Map(steps.map((step, index) => [step.output, roles[index]!.name]))
+  const writesPlanes = (value: string): boolean => {
+    const writer = writers.get(value)
+    return writer !== 'maximum' && writer !== 'move'
+  }
   const places = new Map<string, Place>()
   const placeOf = (value: string): Place => {
     const known = places.get(value)
     if (known !== undefined) return known
     const plain = plainLayout(shapes.get(value)!)
-    const direct = writers.get(value) === 'convolution' ? (readers.get(value) ?? []) : []
+    const direct = writesPlanes(value) ? (readers.get(value) ?? []) : []
     const range = ranges.get(value)!
     const layout = direct.length === 0 ? plain : layoutFor(plain, direct)
     const place = { name: `${value}#bytes`, value, range, layout, border: range.zero }
@@ -117,8 +121,7 @@ export function lowerToBytes(
         const linear = step as LinearStep
         const { window } = linear.convolution!
         const shape = shapes.get(output)!
-        const direct =
-          writers.get(linear.input) === 'convolution' && keepsSize(window, shapes.get(linear.input)!, shape)
+        const direct = writesPlanes(linear.input) && keepsSize(window, shapes.get(linear.input)!, shape)
         const source = direct
           ? needBytes(linear.input, linear.node)
           : needWindow(linear.input, window, shape, linear.node, ranges.get(linear.input)!.zero)

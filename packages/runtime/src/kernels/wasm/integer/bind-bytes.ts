@@ -1,20 +1,14 @@
 /** Turns planned steps on bytes into calls of kernels that work on the plan's memory. */
-import {
-  fillMasks,
-  maskKey,
-  needsMasks,
-  offsetOf,
-  planeCopies,
-  tiledPixels,
-} from '../../../plan/integer/byte-layout.ts'
+import { fillMasks, maskKey, offsetOf, planeCopies, tiledPixels } from '../../../plan/integer/byte-layout.ts'
 import { type ByteConvolution, type ByteStep, type Place, placesOf } from '../../../plan/integer/byte-step.ts'
 import type { Plan, PlannedStep } from '../../../plan/plan.ts'
 import type { Binding } from '../bind.ts'
 import { copyMove, mergeAxes } from '../copies.ts'
 import type { Library } from '../library.ts'
 import { writeByteLists } from './byte-lists.ts'
-import { emitByteConvolution, type TargetPlane } from './convolution.ts'
+import { emitByteConvolution } from './convolution.ts'
 import { emitByteCopy, emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
+import { masksOf, targetPlanes } from './target-planes.ts'
 
 interface Context {
   readonly plan: Plan
@@ -50,13 +44,16 @@ export function bindByteStep(context: Context, { operation }: ByteStep): Binding
     case 'quantize': {
       const { target } = operation
       const { layout, range } = target
-      const quantize = library.request(emitQuantize, { zero: range.zero, max: range.max })
+      const planes = targetPlanes(target)
+      const quantize = library.request(emitQuantize, { zero: range.zero, max: range.max, planes })
+      const masks = masksOf(plan, target)
+      const to = start(target)
       const pixels = layout.height * layout.width
       const inverse = Math.fround(1 / range.scale)
       const from = numbers(operation.source)
       return () => {
         const run = quantize()
-        return () => run(map(target), from, layout.channels, pixels, layout.channelBytes, inverse)
+        return () => run(to, from, layout.channels, pixels, layout.channelBytes, masks, inverse)
       }
     }
     case 'dequantize': {
@@ -170,7 +167,7 @@ function bindConvolution({ plan, planned, buffer, library }: Context, operation:
   })
   const address = ({ name }: Place): number => plan.places.addresses.get(name)!
   const added = residual === undefined ? 0 : address(residual) + residual.layout.front
-  const masks = plan.masks.get(maskKey(layout)) ?? 0
+  const masks = masksOf(plan, target)
   const tiles = tiledPixels(pixels) / (16 * kernel.vectors)
   const from = address(source)
   const to = address(target)
@@ -179,14 +176,4 @@ function bindConvolution({ plan, planned, buffer, library }: Context, operation:
     const { records, recordsEnd, entries } = lists
     return () => run(from, to, added, masks, tiles, records, recordsEnd, entries)
   }
-}
-
-/** Where in its channel each plane of a value is written, and what of it has to be zero. */
-function targetPlanes({ layout }: Place): TargetPlane[] {
-  const tiled = tiledPixels(layout.height * layout.width)
-  const whole = tiled === layout.height * layout.width
-  return layout.taps.map((tap, index) => ({
-    offset: index * layout.planeBytes + layout.front - tap,
-    mask: needsMasks(layout) && !(tap === 0 && whole) ? index * tiled : undefined,
-  }))
 }

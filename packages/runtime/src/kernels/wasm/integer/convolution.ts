@@ -4,27 +4,9 @@
  * and its odd bytes alone. The first sum less 2^8 times the second leaves the even bytes' sum, exact modulo 2^16: two
  * operations a group and vector where widening would take four.
  */
-import {
-  advance,
-  type Code,
-  get,
-  i8x16,
-  i16x8,
-  i32,
-  type Local,
-  repeatWhile,
-  set,
-  v128,
-} from '../instructions.ts'
+import { advance, type Code, get, i8x16, i16x8, i32, repeatWhile, set, v128 } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
-
-/** A plane of the output. */
-export interface TargetPlane {
-  /** Bytes from the output's address to where vector 0 of the plane is stored. */
-  readonly offset: number
-  /** Bytes from the mask's address to this plane's mask, where it has one: ones where the byte belongs there. */
-  readonly mask: number | undefined
-}
+import { storePlanes, type TargetPlane } from './target-planes.ts'
 
 export interface ByteConvolutionSpec {
   /** Bytes that can be added up in a byte: 1, 2 or 4. */
@@ -124,18 +106,6 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
       const centred = zero === 0 ? bytes : i16x8.sub(bytes, i16x8.splat(i32.const(zero)))
       return i16x8.multiplyRound(i16x8.shiftLeft(centred, i32.const(7)), get(addedScale))
     }
-    const store = (value: Local, vector: number): Code =>
-      spec.planes.map(({ offset, mask }) => {
-        const place = offset + 16 * vector
-        if (mask === undefined) return v128.store(get(target), get(value), place)
-        const ones = v128.load(get(masks), mask + 16 * vector)
-        const masked =
-          spec.zero === 0
-            ? v128.and(get(value), ones)
-            : v128.choose(get(value), i8x16.splat(i32.const(spec.zero)), ones)
-        return v128.store(get(target), masked, place)
-      })
-
     const filter: Code = [
       sums.map(({ all, odd }) => [set(all, v128.zero), set(odd, v128.zero)]),
       walk(0),
@@ -169,7 +139,7 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
             ),
           ),
         ),
-        store(sum.all, vector),
+        storePlanes(spec.planes, spec.zero, get(sum.all), get(target), get(masks), 16 * vector),
       ]),
       advance(target, i32.const(spec.channelBytes)),
       residual === undefined ? [] : advance(added, i32.const(residual.channelBytes)),

@@ -16,18 +16,20 @@ import {
   when,
 } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import { storePlanes, type TargetPlane } from './target-planes.ts'
 
 export interface QuantizeSpec {
   readonly zero: number
   readonly max: number
+  readonly planes: readonly TargetPlane[]
 }
 
-/** Call with (target, source, channels, pixels of a channel, target channel step, 1 / scale). */
-export function emitQuantize(name: string, { zero, max }: QuantizeSpec): WasmFunction {
-  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
-    const [target, source, channels, pixels, channelStep, inverse] = parameters as Locals<6>
-    const [to, end] = [local('i32'), local('i32')]
-    const factor = local('v128')
+/** Call with (target, source, channels, pixels of a channel, target channel step, masks, 1 / scale). */
+export function emitQuantize(name: string, { zero, max, planes }: QuantizeSpec): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
+    const [target, source, channels, pixels, channelStep, masks, inverse] = parameters as Locals<7>
+    const [to, end, mask] = [local('i32'), local('i32'), local('i32')]
+    const [factor, bytes] = [local('v128'), local('v128')]
     const integers = (index: number): Code =>
       i32x4.fromFloats(f32x4.nearest(f32x4.mul(f32x4.load(get(source), 16 * index), get(factor))))
     const half = (index: number): Code => {
@@ -42,10 +44,12 @@ export function emitQuantize(name: string, { zero, max }: QuantizeSpec): WasmFun
       set(factor, f32x4.splatOf(get(inverse))),
       repeatWhile(get(channels), [
         set(to, get(target)),
+        set(mask, get(masks)),
         set(end, i32.add(get(to), get(pixels))),
         repeatWhile(i32.lessThan(get(to), get(end)), [
-          v128.store(get(to), i8x16.narrow(half(0), half(2))),
-          advance(to, i32.const(16)),
+          set(bytes, i8x16.narrow(half(0), half(2))),
+          storePlanes(planes, zero, get(bytes), get(to), get(mask), 0),
+          [to, mask].map(pointer => advance(pointer, i32.const(16))),
           advance(source, i32.const(64)),
         ]),
         // The last vector took numbers of the next channel along.
@@ -62,18 +66,29 @@ export function emitDequantize(name: string, zero: number): WasmFunction {
   return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
     const [target, source, channels, pixels, channelStep, scale] = parameters as Locals<6>
     const [from, end] = [local('i32'), local('i32')]
-    const byte = i32.sub(i32.load8(get(from)), i32.const(zero))
-    return repeatWhile(get(channels), [
-      set(from, get(source)),
-      set(end, i32.add(get(from), get(pixels))),
-      repeatWhile(i32.lessThan(get(from), get(end)), [
-        f32.store(get(target), f32.mul(f32.fromInteger(byte), get(scale))),
-        advance(target, i32.const(4)),
-        advance(from, i32.const(1)),
+    const [factor, four] = [local('v128'), local('v128')]
+    const number = (byte: Code): Code => f32.mul(f32.fromInteger(i32.sub(byte, i32.const(zero))), get(scale))
+    return [
+      set(factor, f32x4.splatOf(get(scale))),
+      repeatWhile(get(channels), [
+        set(from, get(source)),
+        set(end, i32.add(get(from), get(pixels))),
+        repeatWhile(i32.atMost(i32.add(get(from), i32.const(4)), get(end)), [
+          set(four, i32x4.fromShorts(i16x8.fromBytes(v128.loadWord(get(from))))),
+          set(four, i32x4.sub(get(four), i32x4.splat(i32.const(zero)))),
+          v128.store(get(target), f32x4.mul(f32x4.fromIntegers(get(four)), get(factor))),
+          advance(target, i32.const(16)),
+          advance(from, i32.const(4)),
+        ]),
+        repeatWhile(i32.lessThan(get(from), get(end)), [
+          f32.store(get(target), number(i32.load8(get(from)))),
+          advance(target, i32.const(4)),
+          advance(from, i32.const(1)),
+        ]),
+        advance(source, get(channelStep)),
+        advance(channels, i32.const(-1)),
       ]),
-      advance(source, get(channelStep)),
-      advance(channels, i32.const(-1)),
-    ])
+    ]
   })
 }
 
