@@ -37,7 +37,7 @@ test('train says its engine and why, prints a line an epoch, and ends with what 
     `train --model lenet5-classic --data ${TINY_DATA} --method twn --epochs 2 --frozen-epochs 0 --batch-size 30 --out classic`,
   )
   assert.equal(status, 0)
-  assert.match(stderr, /^engine {2}onnxruntime-node [\d.]+ \(cpu, \d+ threads?\): ./m)
+  assert.match(stderr, /^engine {2}onnxruntime-node [\d.]+ \(cpu, \d+ threads?, \w+ lowering\): ./m)
   assert.match(
     stderr,
     /^epoch 1\/2 {2}loss [\d.]+ {2}train [\d.]+ % {2}validation [\d.]+ % {2}zeros [\d.]+ %/m,
@@ -75,7 +75,7 @@ test('eval gives accuracy, loss, samples, split, arithmetic and engine; a packed
   assert.equal(run.samples, 100)
   assert.equal(run.split, 'test')
   assert.equal(run.arithmetic, 'f32')
-  assert.match(run.engine, /^onnxruntime-node \d+\.\d+\.\d+ \(cpu, \d+ threads?\)$/)
+  assert.match(run.engine, /^onnxruntime-node \d+\.\d+\.\d+ \(cpu, \d+ threads?, \w+ lowering\)$/)
   assert.ok(run.accuracy >= 0 && run.accuracy <= 1 && run.loss > 0)
 
   await json('pack ec2t -o packed.sterna')

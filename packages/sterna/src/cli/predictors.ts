@@ -2,10 +2,11 @@
 import { loadModel, type ModelDescription } from 'sterna-runtime'
 import { SternaError } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
-import type { EngineDevice } from '../engine/index.ts'
+import type { Engine, EngineDevice, LoweringName } from '../engine/index.ts'
 import { toModel } from '../pack/index.ts'
 import { createEnginePredictor, type Predictor } from '../train/index.ts'
 import type { ModelSource } from './load-model.ts'
+import type { Output } from './output.ts'
 import { versions } from './versions.ts'
 
 /** 'ort': ONNX Runtime. 'runtime' and 'reference': sterna-runtime with its best and its plain kernels. */
@@ -29,6 +30,7 @@ export interface PredictorOptions {
   readonly device?: EngineDevice | 'auto'
   readonly threads?: number
   readonly spin?: boolean
+  readonly lowering?: LoweringName | 'auto'
 }
 
 export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
@@ -50,7 +52,7 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
 }
 
 function expectNoEngineChoice(options: PredictorOptions): void {
-  const given = (['device', 'threads', 'spin'] as const).find(name => options[name] !== undefined)
+  const given = (['device', 'threads', 'spin', 'lowering'] as const).find(name => options[name] !== undefined)
   if (given === undefined) return
   throw new SternaError('usage/option', `--${given}: sterna-runtime runs on one thread of the CPU`, {
     hint: 'these options belong to ONNX Runtime; add --engine ort to evaluate the file with it',
@@ -77,13 +79,14 @@ function describeRuntime(kernels: ModelDescription['kernels']): string {
 
 async function openOnnxRuntime(
   source: ModelSource,
-  { batchSize, device, threads, spin }: PredictorOptions,
+  { batchSize, device, threads, spin, lowering }: PredictorOptions,
 ): Promise<OpenPredictor> {
   const model = source.kind === 'sterna' ? toModel(source.packed) : source.model
   const engine = await createEngine({
     ...(device && { device }),
     ...(threads && { threads }),
     ...(spin && { spin }),
+    ...(lowering && { lowering }),
   })
   try {
     const predictor = await createEnginePredictor(engine, model.graph, batchSize)
@@ -100,7 +103,19 @@ async function openOnnxRuntime(
   }
 }
 
-export function describeEngine({ device, threads }: { device: EngineDevice; threads: number }): string {
-  const where = device === 'cpu' ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device
+/** What computes and why, where a command begins. */
+export function noteEngine(output: Output, engine: Engine): void {
+  output.note(`engine  ${describeEngine(engine)}: ${engine.reason}; ${engine.loweringReason}`)
+}
+
+export function describeEngine({
+  device,
+  threads,
+  lowering,
+}: Pick<Engine, 'device' | 'threads' | 'lowering'>): string {
+  const where =
+    device === 'cpu'
+      ? `cpu, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${lowering} lowering`
+      : device
   return `onnxruntime-node ${versions.onnxruntime} (${where})`
 }

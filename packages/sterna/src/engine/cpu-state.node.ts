@@ -1,6 +1,7 @@
 /** Parameters in CPU memory: a run reads one buffer and writes the other, then they change places. */
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../core/index.ts'
+import { fromMemoryOrder, toMemoryOrder } from './memory-order.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import type { ProgramState } from './program-state.ts'
 import type { ProgramDescription } from './worker-protocol.ts'
@@ -20,13 +21,17 @@ export class CpuState implements ProgramState {
   }
 
   async set(name: string, value: Tensor): Promise<void> {
-    this.#current[name] = toOrt(ort, copyOf(value))
+    const order = this.#program.orders.get(name)
+    const held = order === undefined ? copyOf(value) : toMemoryOrder(value, order)
+    this.#current[name] = toOrt(ort, held)
     const output = this.#program.state.get(name)
-    if (output !== undefined) this.#next[output] ??= toOrt(ort, copyOf(value))
+    if (output !== undefined) this.#next[output] ??= toOrt(ort, copyOf(held))
   }
 
   async get(name: string): Promise<Tensor> {
-    return copyOf(fromOrt(this.#current[name]!))
+    const held = fromOrt(this.#current[name]!)
+    const order = this.#program.orders.get(name)
+    return order === undefined ? copyOf(held) : fromMemoryOrder(held, order)
   }
 
   async copyFrom(other: ProgramState, name: string): Promise<void> {

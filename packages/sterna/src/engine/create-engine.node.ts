@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os'
 import { SternaError, sameShape } from '../core/index.ts'
 import { writeOnnx } from '../formats/onnx/index.ts'
 import { chooseDevice } from './choose-device.node.ts'
+import { chooseLowering, type LoweringChoice } from './choose-lowering.node.ts'
 import { EngineProgram } from './engine-program.ts'
-import { standardLowering } from './standard/index.ts'
-import type { Engine, EngineDevice, Executable, Program } from './types.ts'
+import type { Lowering } from './lowering.ts'
+import type { Engine, EngineDevice, Executable, LoweringName, Program } from './types.ts'
 import { WorkerClient } from './worker-client.node.ts'
 
 export interface EngineOptions {
@@ -18,6 +19,8 @@ export interface EngineOptions {
    * slower where something does, a loader of batches included. It changes no result.
    */
   readonly spin?: boolean
+  /** Default 'auto': the fast one on a CPU where its self-test agrees with the standard one. */
+  readonly lowering?: LoweringName | 'auto'
 }
 
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -35,27 +38,45 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       cause,
     })
   }
-  return new WorkerEngine(client, device, reason, threads)
+  try {
+    const choice = await chooseLowering(options.lowering ?? 'auto', device, client)
+    return new WorkerEngine(client, device, reason, threads, choice)
+  } catch (error) {
+    await client.close()
+    throw error
+  }
 }
 
 class WorkerEngine implements Engine {
   readonly device: EngineDevice
   readonly reason: string
   readonly threads: number
+  readonly lowering: LoweringName
+  readonly loweringReason: string
   readonly #client: WorkerClient
+  readonly #lowering: Lowering
   #count = 0
 
-  constructor(client: WorkerClient, device: EngineDevice, reason: string, threads: number) {
+  constructor(
+    client: WorkerClient,
+    device: EngineDevice,
+    reason: string,
+    threads: number,
+    { lowering, reason: loweringReason }: LoweringChoice,
+  ) {
     this.#client = client
     this.device = device
     this.reason = reason
     this.threads = threads
+    this.lowering = lowering.name
+    this.loweringReason = loweringReason
+    this.#lowering = lowering
   }
 
   async load(program: Program): Promise<Executable> {
     const { graph } = program
     expectState(program)
-    const { model, outputs, state } = standardLowering.lower(program, this.device)
+    const { model, outputs, state, orders } = this.#lowering.lower(program, this.device)
     const bytes = writeOnnx(model)
     const executable = this.#count++
     const description = {
@@ -64,6 +85,7 @@ class WorkerEngine implements Engine {
       parameters: graph.parameters.map(parameter => parameter.name),
       outputs,
       state,
+      orders,
     }
     await this.#client.call('load', { executable, program: description }, `graph "${graph.name}"`, [
       bytes.buffer as ArrayBuffer,

@@ -1,6 +1,7 @@
 /** A lowering turns a graph of our operators into an ONNX model of operators that a device runs well. */
 import type { OnnxModel } from '../formats/onnx/index.ts'
-import type { EngineDevice, Program } from './types.ts'
+import type { MemoryOrder } from './memory-order.ts'
+import type { EngineDevice, LoweringName, Program } from './types.ts'
 
 export interface LoweredProgram {
   /** Its inputs are the graph's inputs and parameters, under their names. */
@@ -9,9 +10,11 @@ export interface LoweredProgram {
   readonly outputs: ReadonlyMap<string, string>
   /** Parameter -> ONNX output that is its next value. */
   readonly state: ReadonlyMap<string, string>
+  /** How parameters lie in memory, where it is not row-major. */
+  readonly orders: ReadonlyMap<string, MemoryOrder>
 }
 
 export interface Lowering {
-  readonly name: string
+  readonly name: LoweringName
   lower(program: Program, device: EngineDevice): LoweredProgram
 }

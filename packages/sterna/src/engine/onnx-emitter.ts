@@ -13,6 +13,7 @@ export class OnnxEmitter {
   readonly #nodes: OnnxNode[] = []
   readonly #initializers = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
+  readonly #produced = new Set<string>()
   #count = 0
 
   /** Appends a node and returns the name of its output; without `output` a fresh name. */
@@ -21,8 +22,9 @@ export class OnnxEmitter {
     inputs: readonly string[],
     attributes: OnnxAttributes = {},
     output = this.fresh(),
+    domain = '',
   ): string {
-    this.emitAll(opType, inputs, attributes, [output])
+    this.emitAll(opType, inputs, attributes, [output], domain)
     return output
   }
 
@@ -31,15 +33,22 @@ export class OnnxEmitter {
     inputs: readonly string[],
     attributes: OnnxAttributes,
     outputs: readonly string[],
+    domain = '',
   ): void {
+    for (const output of outputs) this.#produced.add(output)
     this.#nodes.push({
       opType,
-      domain: '',
+      domain,
       name: outputs.find(name => name !== '') ?? opType,
       inputs,
       outputs,
       attributes,
     })
+  }
+
+  /** Whether a node defines this name. */
+  produces(name: string): boolean {
+    return this.#produced.has(name)
   }
 
   fresh(): string {

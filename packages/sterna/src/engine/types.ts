@@ -4,6 +4,9 @@ import type { Graph } from '../graph/index.ts'
 
 export type EngineDevice = 'cpu' | 'webgpu'
 
+/** How graphs are written for a device: 'fast' keeps feature maps in the blocks of the CPU's kernels. */
+export type LoweringName = 'standard' | 'fast'
+
 /**
  * A graph and what happens to its parameters. After every run the parameter named by a key of `state` takes
  * the value of the output that the key maps to; the other parameters stay as they were set.
@@ -30,6 +33,9 @@ export interface Engine {
   readonly device: EngineDevice
   /** Why this device runs, in words for a person. */
   readonly reason: string
+  readonly lowering: LoweringName
+  /** Why this lowering is used, in words for a person. */
+  readonly loweringReason: string
   /** Threads of the CPU's kernels. */
   readonly threads: number
   load(program: Program): Promise<Executable>

@@ -1,5 +1,6 @@
 /** What the main thread asks of the engine's worker thread, and what it gets back. */
 import type { Tensor } from '../core/index.ts'
+import type { MemoryOrder } from './memory-order.ts'
 import type { EngineDevice } from './types.ts'
 
 export interface ProgramDescription {
@@ -11,6 +12,8 @@ export interface ProgramDescription {
   readonly outputs: ReadonlyMap<string, string>
   /** Parameter -> ONNX output that is its next value. */
   readonly state: ReadonlyMap<string, string>
+  /** How parameters lie in the engine's memory, where it is not row-major. */
+  readonly orders: ReadonlyMap<string, MemoryOrder>
 }
 
 /** How ONNX Runtime's sessions run. */

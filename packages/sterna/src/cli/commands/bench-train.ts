@@ -81,25 +81,14 @@ interface WorkloadResult extends StepWork {
 }
 
 async function benchTrain(output: Output, options: BenchTrainOptions): Promise<void> {
-  const {
-    only = workloadNames,
-    pairs,
-    python: asked,
-    device,
-    spin,
-    threads = availableParallelism(),
-  } = options
+  const { only = workloadNames, pairs, python: asked, spin, threads = availableParallelism() } = options
+  const choice = { device: options.device ?? 'auto', lowering: options.lowering ?? 'auto' } as const
   const torch = await findTorch(asked)
   if (torch.python === undefined) output.note(`no PyTorch, so no ratios: ${torch.reason}`)
   const results: WorkloadResult[] = []
   for (const name of only)
     results.push(
-      await benchWorkload(output, name, torch, {
-        pairs,
-        threads,
-        ...(device && { device }),
-        ...(spin && { spin }),
-      }),
+      await benchWorkload(output, name, torch, { pairs, threads, ...choice, ...(spin && { spin }) }),
     )
   if (results.some(({ torch: side }) => side !== null && side.matrixProductGflops < slowGflops)) {
     output.warn(
@@ -110,7 +99,7 @@ async function benchTrain(output: Output, options: BenchTrainOptions): Promise<v
     'sterna bench train',
     ...(options.only === undefined ? [] : [`--only ${only.join(',')}`]),
     `--pairs ${pairs} --threads ${threads}`,
-    ...(device === undefined ? [] : [`--device ${device}`]),
+    ...Object.entries(choice).flatMap(([name, value]) => (value === 'auto' ? [] : [`--${name} ${value}`])),
     ...(spin ? ['--spin'] : []),
   ].join(' ')
   output.result(

@@ -29,7 +29,7 @@ import { interruptible } from '../interruption.ts'
 import { packAndMeasure } from '../measure-packed.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
-import { describeEngine } from '../predictors.ts'
+import { noteEngine } from '../predictors.ts'
 import { isFinished, trainOrResume } from '../train-or-resume.ts'
 import { showTraining } from '../train-progress.ts'
 
@@ -134,7 +134,7 @@ async function trainAll(
   const engine = await createEngine(options)
   const width = Math.max(...plan.map(run => nameOf(run).length))
   try {
-    output.note(`engine  ${describeEngine(engine)}: ${engine.reason}`)
+    noteEngine(output, engine)
     output.note(`data    ${dataset.name}, ${formatCount(dataset.train.count)} training images`)
     await interruptible(async signal => {
       for (const [index, run] of plan.entries()) {

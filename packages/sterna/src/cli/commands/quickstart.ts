@@ -20,7 +20,7 @@ import { interruptible } from '../interruption.ts'
 import { packAndMeasure } from '../measure-packed.ts'
 import { wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
-import { describeEngine } from '../predictors.ts'
+import { noteEngine } from '../predictors.ts'
 import { fullCommands, planQuickstart } from '../quickstart-plan.ts'
 import { isFinished, trainOrResume } from '../train-or-resume.ts'
 import { showTraining } from '../train-progress.ts'
@@ -120,7 +120,7 @@ async function trainAll(
 ): Promise<void> {
   const engine = await createEngine(options)
   try {
-    output.note(`engine  ${describeEngine(engine)}: ${engine.reason}`)
+    noteEngine(output, engine)
     const parent = path.join(options.out, plan[0]!.method)
     await interruptible(async signal => {
       for (const { method, config } of plan) {

@@ -19,7 +19,7 @@ import { expectImages } from '../expect-images.ts'
 import { interruptible } from '../interruption.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
 import type { Output } from '../output.ts'
-import { describeEngine } from '../predictors.ts'
+import { noteEngine } from '../predictors.ts'
 import { addTrainOptions, buildConfig, readBase, type TrainFlags } from '../train-options.ts'
 import { showTraining } from '../train-progress.ts'
 
@@ -45,7 +45,7 @@ export function trainCommand(): Command {
     .option('--from <path>', 'start from this run or weights file instead of fresh weights')
     .option(
       '--resume <dir>',
-      'continue the run in this directory; of the options below only --data, --device, --threads and --spin go with it',
+      'continue the run in this directory; of the options below only --data, --device, --threads, --lowering and --spin go with it',
     )
   addEngineOptions(addTrainOptions(command)).addHelpText('after', `\n${methodHelp()}`)
   return defineAction<TrainCommandOptions>(command, (output, options) =>
@@ -81,7 +81,7 @@ async function startRun(output: Output, options: TrainCommandOptions): Promise<v
 }
 
 async function continueRun(output: Output, options: TrainCommandOptions, directory: string): Promise<void> {
-  const allowed = new Set(['resume', 'data', 'device', 'threads', 'spin', 'json', 'quiet'])
+  const allowed = new Set(['resume', 'data', 'device', 'threads', 'lowering', 'spin', 'json', 'quiet'])
   const strange = Object.keys(options).find(name => !allowed.has(name))
   if (strange !== undefined) {
     const flag = `--${strange.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
@@ -111,7 +111,7 @@ async function train(
   const startedMs = performance.now()
   const engine = await createEngine(options)
   try {
-    output.note(`engine  ${describeEngine(engine)}: ${engine.reason}`)
+    noteEngine(output, engine)
     output.note(`data    ${dataset.name}, ${formatCount(dataset.train.count)} training images`)
     const summary = await interruptible(signal => run(engine, signal))
     if (summary === 'stopped') {

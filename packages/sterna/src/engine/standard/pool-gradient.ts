@@ -12,9 +12,9 @@ import { emitPad, emitSlice } from './layout.ts'
 /** Lower than any float32 that a network computes, yet finite: differences with it stay numbers. */
 const paddingValue = -1e38
 
-/** Windows along one axis of a feature map. */
+/** Windows along one axis of a tensor of rank 4. */
 interface AxisWindows {
-  readonly axis: 2 | 3
+  readonly axis: number
   readonly kernel: number
   readonly stride: number
   readonly before: number
@@ -27,8 +27,8 @@ interface Pooling {
   readonly pads: readonly [number, number, number, number]
 }
 
-function along(axis: 2 | 3, { kernel, strides, pads }: Pooling): AxisWindows {
-  const at = axis - 2
+/** Of the rows (0) or the columns (1), which lie along `axis`. */
+function along(at: 0 | 1, axis: number, { kernel, strides, pads }: Pooling): AxisWindows {
   return { axis, kernel: kernel[at]!, stride: strides[at]!, before: pads[at]!, after: pads[at + 2]! }
 }
 
@@ -41,10 +41,21 @@ function padsAlong(axis: number, before: number, after: number): readonly number
   return [...replaced([0, 0, 0, 0], axis, before), ...replaced([0, 0, 0, 0], axis, after)]
 }
 
-/**
- * dx of MaxPool: dy goes to the first maximum of each window in row-major order. That is the first row that
- * holds the maximum, and in it the first column that holds the row's, so the axes separate.
- */
+/** Where rows and columns of a feature map lie in a tensor of rank 4. */
+type SpatialAxes = readonly [rows: number, columns: number]
+
+export interface MaxGradients {
+  readonly x: string
+  readonly shape: Shape
+  /** x pooled along its rows' columns only. */
+  readonly rowMaxima: string
+  readonly y: string
+  readonly dy: string
+  readonly pooled: Shape
+  readonly axes: SpatialAxes
+  readonly attributes: Pooling
+}
+
 export function emitMaxPoolGradient({
   e,
   names,
@@ -55,16 +66,26 @@ export function emitMaxPoolGradient({
   const [x, y, dy] = names as [string, string, string]
   const { shape } = inputs[0]!
   const pooled = inputs[1]!.shape
-  const rows = along(2, attributes)
-  const columns = along(3, attributes)
+  const columns = along(1, 3, attributes)
   const rowMaxima = e.emit('MaxPool', [x], {
     kernel_shape: ints([1, columns.kernel]),
     strides: ints([1, columns.stride]),
     pads: ints([0, columns.before, 0, columns.after]),
   })
-  const rowShape = replaced(shape, 3, pooled[3]!)
+  emitMaxGradients(e, { x, shape, rowMaxima, y, dy, pooled, axes: [2, 3], attributes }, out)
+}
+
+/**
+ * dx of MaxPool: dy goes to the first maximum of each window in row-major order. That is the first row that
+ * holds the maximum, and in it the first column that holds the row's, so the axes separate.
+ */
+export function emitMaxGradients(e: OnnxEmitter, gradients: MaxGradients, out?: string): string {
+  const { x, shape, rowMaxima, y, dy, pooled, axes, attributes } = gradients
+  const rows = along(0, axes[0], attributes)
+  const columns = along(1, axes[1], attributes)
+  const rowShape = replaced(shape, axes[1], pooled[axes[1]]!)
   const toRows = emitMaxGradient(e, rowMaxima, rowShape, y, dy, pooled, rows)
-  emitMaxGradient(e, x, shape, rowMaxima, toRows, rowShape, columns, out)
+  return emitMaxGradient(e, x, shape, rowMaxima, toRows, rowShape, columns, out)
 }
 
 function emitMaxGradient(
@@ -94,45 +115,44 @@ function emitMaxGradient(
   return emitScatter(e, planes, pooled, windows, shape[axis]!, out)
 }
 
+export interface AverageGradient {
+  readonly dy: string
+  readonly shape: Shape
+  readonly axes: SpatialAxes
+  readonly attributes: Pooling & { readonly countIncludePad: boolean }
+  /** Rows and columns of the input. */
+  readonly size: readonly [number, number]
+}
+
 /** dx of AveragePool: each window spreads dy over its positions. */
-export function emitAveragePoolGradient({
-  e,
-  names,
-  inputs,
-  attributes,
-  out,
-}: Emission<'AveragePoolGradient'>): void {
-  const { countIncludePad, inputShape } = attributes
-  const { shape } = inputs[0]!
-  const counts = ([2, 3] as const).map(axis => {
-    const { kernel, stride, before } = along(axis, attributes)
-    return Array.from({ length: shape[axis]! }, (_, at) => {
-      if (countIncludePad) return kernel
-      const start = at * stride - before
-      return Math.min(start + kernel, inputShape[axis]!) - Math.max(start, 0)
-    })
-  }) as [number[], number[]]
+export function emitAveragePoolGradient(
+  e: OnnxEmitter,
+  { dy, shape, axes, attributes, size }: AverageGradient,
+  out?: string,
+): string {
+  const windows = ([0, 1] as const).map(at => along(at, axes[at], attributes)) as [AxisWindows, AxisWindows]
+  const counts = windows.map(({ axis, kernel, stride, before }, at) =>
+    Array.from({ length: shape[axis]! }, (_, position) => {
+      if (attributes.countIncludePad) return kernel
+      const start = position * stride - before
+      return Math.min(start + kernel, size[at]!) - Math.max(start, 0)
+    }),
+  ) as [number[], number[]]
   const [rows, columns] = counts
   const uniform = counts.every(count => count.every(value => value === count[0]))
+  const behind = shape.slice(axes[1] + 1).map(() => 1)
   const share = uniform
     ? e.scalar(1 / (rows[0]! * columns[0]!))
     : e.floats(
         rows.flatMap(row => columns.map(column => 1 / (row * column))),
-        [rows.length, columns.length],
+        [rows.length, columns.length, ...behind],
       )
-  const plane = e.emit('Mul', [names[0]!, share])
-  const copies = (name: string, windows: AxisWindows) => Array.from({ length: windows.kernel }, () => name)
-  const vertical = along(2, attributes)
-  const horizontal = along(3, attributes)
-  const spread = emitScatter(e, copies(plane, vertical), shape, vertical, inputShape[2]!)
-  emitScatter(
-    e,
-    copies(spread, horizontal),
-    replaced(shape, 2, inputShape[2]!),
-    horizontal,
-    inputShape[3]!,
-    out,
-  )
+  const plane = e.emit('Mul', [dy, share])
+  const copies = (name: string, { kernel }: AxisWindows) => Array.from({ length: kernel }, () => name)
+  const [vertical, horizontal] = windows
+  const spread = emitScatter(e, copies(plane, vertical), shape, vertical, size[0])
+  const spreadShape = replaced(shape, vertical.axis, size[0])
+  return emitScatter(e, copies(spread, horizontal), spreadShape, horizontal, size[1], out)
 }
 
 /** Adds element k of plane i, [N, C, ..], at position i + stride·k − before of an axis of length `size`. */

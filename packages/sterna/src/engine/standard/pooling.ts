@@ -20,5 +20,9 @@ export const pooling = {
     ),
   GlobalAveragePool: ({ e, names, out }) => e.emit('GlobalAveragePool', names, {}, out),
   MaxPoolGradient: emitMaxPoolGradient,
-  AveragePoolGradient: emitAveragePoolGradient,
+  AveragePoolGradient: ({ e, names, inputs, attributes, out }) => {
+    const [, , height, width] = attributes.inputShape as [number, number, number, number]
+    const { shape } = inputs[0]!
+    emitAveragePoolGradient(e, { dy: names[0]!, shape, axes: [2, 3], attributes, size: [height, width] }, out)
+  },
 } satisfies Partial<RuleTable>

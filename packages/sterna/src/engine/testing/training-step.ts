@@ -3,7 +3,7 @@ import { f32, Random, type Shape, type Tensor } from '../../core/index.ts'
 import { GraphBuilder, gradients, type Value } from '../../graph/index.ts'
 import type { Engine, Program } from '../types.ts'
 
-const batchSize = 6
+const batchSize = 14
 const classes = 4
 
 export interface TrainingStep {
@@ -28,16 +28,16 @@ export function trainingStep(): TrainingStep {
     state.set(name, value)
     return b.parameter(name, value.shape)
   }
-  const weight = parameter('weight', drawn([8, 2, 3, 3], 0.3))
-  const scale = parameter('scale', f32([8], new Float32Array(8).fill(1)))
-  const bias = parameter('bias', f32([8]))
-  const classifier = parameter('classifier', drawn([classes, 72], 0.2))
+  const weight = parameter('weight', drawn([16, 2, 3, 3], 0.3))
+  const scale = parameter('scale', f32([16], new Float32Array(16).fill(1)))
+  const bias = parameter('bias', f32([16]))
+  const classifier = parameter('classifier', drawn([classes, 144], 0.2))
   const window = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], groups: 1 } as const
   const y = b.opAll('BatchNormalizationTraining', [b.op('Conv', [image, weight], window), scale, bias], {
     epsilon: 1e-5,
   })[0]!
   const pooled = b.op('MaxPool', [b.relu(y)], { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 0, 0] })
-  const logits = b.matMul(b.reshape(pooled, [batchSize, 72]), b.transpose(classifier, [1, 0]))
+  const logits = b.matMul(b.reshape(pooled, [batchSize, 144]), b.transpose(classifier, [1, 0]))
   const loss = b.mul(b.sum(b.mul(b.op('LogSoftmax', [logits], { axis: 1 }), target)), -1 / batchSize)
   const learned = [weight, scale, bias, classifier]
   const updates = new Map<string, string>()

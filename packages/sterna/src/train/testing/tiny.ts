@@ -53,6 +53,8 @@ export function countingEngine(engine: Engine, onStep: (steps: number) => void):
   return {
     device: engine.device,
     reason: engine.reason,
+    lowering: engine.lowering,
+    loweringReason: engine.loweringReason,
     threads: engine.threads,
     close: () => engine.close(),
     load: async program => {

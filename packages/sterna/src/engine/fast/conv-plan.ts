@@ -1,0 +1,114 @@
+/** Whether and how a convolution runs on blocks; the same plan serves its two gradients. */
+import type { ConvAttributes } from 'sterna-runtime'
+import type { Shape } from '../../core/index.ts'
+import { type AxisPhases, axisPhases } from './axis-phases.ts'
+
+/** More than this share of computed samples must be real; else the standard form is faster. */
+const leastFilling = 0.74
+
+export interface ConvPlan {
+  /** 'lanes': fewer input channels than a block, read sample by sample; 'maps': blocks of channels. */
+  readonly input: 'lanes' | 'maps'
+  readonly isDepthwise: boolean
+  readonly groups: number
+  /** Of the input [N, C, H, W]. */
+  readonly n: number
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  /** Of the output [N, O, h, w]. */
+  readonly filters: number
+  readonly outputHeight: number
+  readonly outputWidth: number
+  readonly kernel: readonly [number, number]
+  readonly rows: AxisPhases
+  readonly columns: AxisPhases
+}
+
+/** A plan, or why there is none. `isImage`: the input is given anew at every run, so nothing flows back to it. */
+export function planConv(
+  x: Shape,
+  weight: Shape,
+  y: Shape,
+  { strides, dilations, pads, groups }: ConvAttributes,
+  block: number,
+  isImage: boolean,
+): ConvPlan | string {
+  const [n, channels, height, width] = x as [number, number, number, number]
+  const [filters, perGroup, kernelHeight, kernelWidth] = weight as [number, number, number, number]
+  const [, , outputHeight, outputWidth] = y as [number, number, number, number]
+  const isDepthwise = groups > 1 && groups === channels && groups === filters
+  const isStrided = strides[0] > 1 || strides[1] > 1
+  const reason = (text: string) => `${text}, the block is ${block}`
+  if (!fillsBlocks(n, block)) return reason(`batches of ${n}`)
+  if (filters % block !== 0) return reason(`${filters} output channels`)
+  if (groups > 1) {
+    if (!isDepthwise && (perGroup % block !== 0 || (filters / groups) % block !== 0)) {
+      return reason(`groups of ${perGroup} input and ${filters / groups} output channels`)
+    }
+    if (isStrided) return 'groups and strides'
+  }
+  const rows = axisPhases({
+    size: height,
+    kernel: kernelHeight,
+    stride: strides[0],
+    dilation: dilations[0],
+    before: pads[0],
+    output: outputHeight,
+  })
+  const columns = axisPhases({
+    size: width,
+    kernel: kernelWidth,
+    stride: strides[1],
+    dilation: dilations[1],
+    before: pads[1],
+    output: outputWidth,
+  })
+  if (rows === undefined || columns === undefined) return 'strides and dilations'
+  const isThin = channels % block !== 0
+  if (isThin) {
+    if (!isImage || channels * rows.phases.length * columns.phases.length >= block)
+      return reason(`${channels} input channels`)
+  }
+  return {
+    input: isThin ? 'lanes' : 'maps',
+    isDepthwise,
+    groups,
+    n,
+    channels,
+    height,
+    width,
+    filters,
+    outputHeight,
+    outputWidth,
+    kernel: [kernelHeight, kernelWidth],
+    rows,
+    columns,
+  }
+}
+
+/** Whether a batch is a multiple of the block, or near enough to one that is a little larger. */
+export function fillsBlocks(n: number, block: number): boolean {
+  return n > 0 && n / (Math.ceil(n / block) * block) > leastFilling
+}
+
+/** [N, C, H, W] that can lie in blocks. */
+export function isBlockable(shape: Shape, block: number): boolean {
+  return (
+    shape.length === 4 &&
+    shape[1]! > 0 &&
+    shape[1]! % block === 0 &&
+    shape[2]! * shape[3]! > 0 &&
+    fillsBlocks(shape[0]!, block)
+  )
+}
+
+/** The input is read by phases instead of as it lies. */
+export function isPhased({ rows, columns }: ConvPlan): boolean {
+  return rows.stride > 1 || columns.stride > 1
+}
+
+/** Input channels of the stride-1 convolution. */
+export function phasedChannels({ channels, rows, columns }: ConvPlan): number {
+  return channels * rows.phases.length * columns.phases.length
+}
