@@ -150,6 +150,27 @@ describe('kernels give what the oracle gives', () => {
     }
   })
 
+  test('for a window of the map’s size with strides, which reads its inputs out of order', async () => {
+    for (const kernel of [
+      [4, 1],
+      [1, 4],
+      [5, 3],
+    ] as const) {
+      for (const strides of [
+        [2, 1],
+        [2, 2],
+        [3, 2],
+      ] as const) {
+        const random = createRandom(6)
+        const m = new ModelSketch()
+        const x = m.input('x', [1, 9, ...kernel])
+        const weight = m.tensor(randomTernary(random, [18, 9, ...kernel], 0.3))
+        const y = m.node('Conv', [x, weight], { ...convAttributes(), strides })
+        await conforms(m.model(y), 1, `${kernel}, strides ${strides}`)
+      }
+    }
+  })
+
   test('for filters without any, without positive and without negative weights', async () => {
     for (const equal of [true, false]) {
       for (const size of [1, 3, 8]) {

@@ -149,10 +149,13 @@ function readsInOrder({ convolution, depth }: LinearStep, layout: WindowLayout):
   const { window, groups } = convolution!
   const [height, width] = window.kernel
   const channels = depth / (height * width)
+  // Strides sort the rows and columns of a plane by phase: the last input in its place says nothing of the others.
+  const isInPlace = (index: number): boolean =>
+    layout.offsetOf(0, Math.floor(index / width), index % width) === index
   return (
     groups === 1 &&
     layout.offsetOf(channels - 1, height - 1, width - 1) === depth - 1 &&
-    layout.rowStep === width
+    Array.from({ length: height * width }, (_, index) => index).every(isInPlace)
   )
 }
 
