@@ -10,6 +10,7 @@ import { runReference } from './reference/index.ts'
 import {
   convAttributes,
   createRandom,
+  gemmAttributes,
   lenet5,
   ModelSketch,
   type Random,
@@ -179,6 +180,31 @@ describe('bytes', () => {
       const model = calibrated(m.model(...outputs), random, () => 127)
       const used = await conforms(model, random, `${height} × ${width}`)
       for (const name of ['byte-maximum', 'byte-copy', 'byte-mean']) assert.ok(used.includes(name), name)
+    }
+  })
+
+  test('come out alike for fully connected layers, written as bytes and as numbers', async () => {
+    const random = createRandom(45)
+    for (const [inputs, hidden, zeros, transB] of [
+      [64, 48, 0.3, true],
+      [17, 130, 0.3, false],
+      [200, 40, 0.99, true],
+    ] as const) {
+      const m = new ModelSketch()
+      const layer = (x: string, from: number, to: number) => {
+        const shape = transB ? [to, from] : [from, to]
+        const weight = randomTernary(random, shape, zeros, { magnitudes: transB ? to : 1 })
+        return m.node('Gemm', [x, m.tensor(weight), m.tensor(randomDense(random, [to]))], {
+          ...gemmAttributes,
+          transB,
+          alpha: -0.5,
+        })
+      }
+      const y = m.node('Relu', [layer(m.input('x', [1, inputs]), inputs, hidden)], {})
+      const model = calibrated(m.model(layer(y, hidden, 10)), random, () => oneOf(random, [63, 127, 255]))
+      const used = await conforms(model, random, `${inputs} → ${hidden}, ${zeros}`)
+      const kernel = zeros > 0.9 ? 'byte-gather' : 'byte-lookup'
+      assert.equal(used.filter(name => name === kernel).length, 2, `${used}`)
     }
   })
 

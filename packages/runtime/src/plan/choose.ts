@@ -1,5 +1,6 @@
 /** Which kernel computes a step, and why. */
 import type { PackedModel, PackedNode, TernaryTensor } from '../file/types.ts'
+import type { ByteRowsKernel, ByteRowsShape } from './integer/byte-rows.ts'
 import { chooseByteKernel } from './integer/choose-byte-kernel.ts'
 import { isMoving, type Movement, movementOf } from './moves.ts'
 import { type Shape, sameShape, sizeOf } from './shape.ts'
@@ -49,6 +50,8 @@ export type Kernel =
       /** Vectors of one tile. */
       readonly vectors: number
     }
+  /** Fully connected on bytes, by tables of the sums of four inputs or by lists. */
+  | { readonly name: ByteRowsKernel; readonly shape: ByteRowsShape }
   | { readonly name: 'quantize' | 'dequantize' | 'byte-window' | 'byte-maximum' | 'byte-mean' | 'byte-copy' }
   /** The output is the input under another name. */
   | { readonly name: 'alias' }

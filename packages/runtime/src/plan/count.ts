@@ -44,6 +44,15 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
         multiplications: (1 + added) * outputs,
       }
     }
+    case 'matrix': {
+      // By lookup as well: a table's sums stand for the additions.
+      const { linear } = operation
+      const bias = linear.bias === undefined ? 1 : 2
+      return {
+        additions: countNonZeros(linear.weight as TernaryTensor) + bias * outputs,
+        multiplications: 2 * outputs,
+      }
+    }
     case 'quantize':
     case 'dequantize':
       return { additions: outputs, multiplications: outputs }

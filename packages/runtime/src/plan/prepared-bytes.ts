@@ -1,5 +1,6 @@
 import type { PackedModel, TernaryTensor } from '../file/types.ts'
 import { countNonZeros, type Kernel } from './choose.ts'
+import { byteRowsSizes } from './integer/byte-rows.ts'
 import type { ByteConvolution } from './integer/byte-step.ts'
 import { countSigns } from './integer/requantize.ts'
 import { type Shape, sizeOf } from './shape.ts'
@@ -34,7 +35,11 @@ export function preparedBytes(
   shapes: ReadonlyMap<string, Shape>,
 ): number {
   if (step.kind === 'bytes') {
-    return kernel.name === 'byte-lists' ? byteListBytes(step.operation as ByteConvolution, kernel) : 0
+    if (kernel.name === 'byte-lists') return byteListBytes(step.operation as ByteConvolution, kernel)
+    if (kernel.name === 'byte-lookup' || kernel.name === 'byte-gather') {
+      return byteRowsSizes(kernel.name, kernel.shape).bytes
+    }
+    return 0
   }
   if (step.kind === 'linear') {
     const { weight, filters, depth } = step

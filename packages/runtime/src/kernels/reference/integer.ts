@@ -4,6 +4,7 @@
  */
 import type { ActivationRange } from '../../file/types.ts'
 import type { ConvAttributes } from '../../operators.ts'
+import type { ByteMatrixLayer } from '../../plan/integer/byte-step.ts'
 import type { FilterRequantization } from '../../plan/integer/requantize.ts'
 import type { Shape } from '../../plan/shape.ts'
 
@@ -112,17 +113,6 @@ function requantize(filter: FilterRequantization, plus: number, minus: number, r
   const sum = addSaturated(multiplyRounded(first, filter.ratio), second)
   const scaled = addSaturated(multiplyRounded(sum, filter.multiplier), filter.offset)
   return addSaturated(scaled, multiplyRounded(residual << 7, filter.residualMultiplier)) >> filter.shift
-}
-
-export interface ByteMatrixLayer {
-  /** −1, 0 or +1; [O, K]. */
-  readonly assignment: Int8Array
-  /** Real magnitudes × the input's scale, and less than 0 for `minus`: one for the layer or one for each output. */
-  readonly plus: Float32Array
-  readonly minus: Float32Array
-  /** [O] */
-  readonly bias?: Float32Array
-  readonly inputZero: number
 }
 
 /**

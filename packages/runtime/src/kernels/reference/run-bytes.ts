@@ -1,9 +1,9 @@
 /** Carries out a step on bytes with the reference kernels; bytes lie in the order of the value's numbers. */
 import type { TernaryTensor } from '../../file/types.ts'
-import type { ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
+import type { ByteMatrix, ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
 import { isMoving, movementOf } from '../../plan/moves.ts'
 import type { Shape } from '../../plan/shape.ts'
-import { averageBytes, convolveBytes, dequantizeBytes, quantizeBytes } from './integer.ts'
+import { averageBytes, connectBytes, convolveBytes, dequantizeBytes, quantizeBytes } from './integer.ts'
 import { move } from './movement.ts'
 import { maxPool } from './pooling.ts'
 
@@ -39,6 +39,9 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
       bytesOf(target).set(output)
       return
     }
+    case 'matrix':
+      runMatrix(operation, values)
+      return
     case 'quantize':
       bytesOf(operation.target).set(quantizeBytes(values.numbers(operation.source), operation.target.range))
       return
@@ -60,6 +63,13 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
     default:
       operation satisfies never
   }
+}
+
+function runMatrix({ linear, layer, source, target }: ByteMatrix, values: ByteValues): void {
+  const { min, max } = linear.bounds ?? { min: -Infinity, max: Infinity }
+  const numbers = connectBytes(layer, values.bytes(source.value)).map(y => Math.min(Math.max(y, min), max))
+  if (target === undefined) values.numbers(linear.output).set(numbers)
+  else values.bytes(target.value).set(quantizeBytes(numbers, target.range))
 }
 
 /** Pooling and movements are those of numbers, which hold every byte exactly. */

@@ -82,6 +82,8 @@ export function bindStep(
     case 'reference':
       return undefined
     case 'byte-lists':
+    case 'byte-lookup':
+    case 'byte-gather':
     case 'quantize':
     case 'dequantize':
     case 'byte-window':

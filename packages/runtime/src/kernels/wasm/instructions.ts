@@ -58,7 +58,8 @@ export const i32 = {
   load: (address: Code, offset = 0): Code => [address, 0x28, at(offset)],
   load8: (address: Code, offset = 0): Code => [address, 0x2d, 0, unsigned(offset)], // zero-extended
   load16: (address: Code, offset = 0): Code => [address, 0x2f, 1, unsigned(offset)], // zero-extended
-  store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, unsigned(offset)],
+  store: (address: Code, value: Code): Code => [address, value, 0x36, at(0)],
+  store8: (address: Code, value: Code): Code => [address, value, 0x3a, 0, 0],
 }
 
 export const i64 = {
@@ -125,7 +126,10 @@ export const v128 = {
   loadWord: (address: Code): Code => [address, simd(0x5c), 0, 0],
   /** The lower eight bytes. */
   storeHalf: (address: Code, value: Code): Code => [address, value, simd(0x5b), 0, 0, 0],
+  storeWord: (address: Code, value: Code): Code => [address, value, simd(0x5a), 0, 0, 0],
   zero: [simd(0x0c), new Uint8Array(16)] as Code,
+  /** The same sixteen bytes always. */
+  constant: (bytes: readonly number[]): Code => [simd(0x0c), bytes],
   and: binary(simd(0x4e)),
   or: binary(simd(0x50)),
   /** Bits of a where the mask has ones, of b elsewhere. */
@@ -134,6 +138,9 @@ export const v128 = {
 
 export const i8x16 = {
   splat: (value: Code): Code => [value, simd(0x0f)],
+  loadSplat: (address: Code, offset = 0): Code => [address, simd(0x07), 0, unsigned(offset)],
+  /** Of a, the bytes that the indices 0 to 15 in b name. */
+  lookUp: binary(simd(0x0e)),
   add: binary(simd(0x6e)),
   larger: binary(simd(0x79)), // unsigned
   /** Bytes 0, 2, 4 … of a, then of b. */
@@ -172,6 +179,9 @@ export const i32x4 = {
   splat: (value: Code): Code => [value, simd(0x11)],
   /** The lower four 16-bit numbers, unsigned. */
   fromShorts: (value: Code): Code => [value, simd(0xa9)],
+  /** The upper four 16-bit numbers, unsigned. */
+  fromHighShorts: (value: Code): Code => [value, simd(0xaa)],
+  shiftLeft: shift(0xab),
   /** Sums of neighbouring unsigned 16-bit numbers. */
   pairSums: (value: Code): Code => [value, simd(0x7f)],
   lane: (value: Code, lane: number): Code => [value, simd(0x1b), lane],

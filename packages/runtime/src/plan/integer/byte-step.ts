@@ -30,8 +30,30 @@ export interface ByteConvolution {
   readonly highest: number
 }
 
+/** A ternary matrix times the bytes of a vector; numbers come out. */
+export interface ByteMatrixLayer {
+  /** −1, 0 or +1; [O, K]. */
+  readonly assignment: Int8Array
+  /** Real magnitudes × the input's scale, and less than 0 for `minus`: one for the layer or one for each output. */
+  readonly plus: Float32Array
+  readonly minus: Float32Array
+  /** [O] */
+  readonly bias?: Float32Array
+  readonly inputZero: number
+}
+
+export interface ByteMatrix {
+  readonly op: 'matrix'
+  readonly linear: LinearStep
+  readonly layer: ByteMatrixLayer
+  readonly source: Place
+  /** Absent where the layer writes numbers. */
+  readonly target: Place | undefined
+}
+
 export type ByteOperation =
   | ByteConvolution
+  | ByteMatrix
   | { readonly op: 'quantize'; readonly source: string; readonly target: Place }
   | { readonly op: 'dequantize'; readonly source: Place; readonly target: string }
   /** Copies a plain map into the planes that a window of a stride or of another size reads. */
@@ -68,6 +90,8 @@ export function placesOf({ operation }: ByteStep): {
       const { source, residual, target } = operation
       return { reads: residual === undefined ? [source] : [source, residual], writes: target }
     }
+    case 'matrix':
+      return { reads: [operation.source], ...(operation.target && { writes: operation.target }) }
     case 'quantize':
       return { reads: [], writes: operation.target }
     case 'dequantize':
@@ -89,4 +113,6 @@ export const numbersRead = ({ operation }: ByteStep): readonly string[] =>
 
 /** Whether a step writes its output as ordinary numbers. */
 export const writesNumbers = ({ operation }: ByteStep): boolean =>
-  operation.op === 'dequantize' || operation.op === 'mean'
+  operation.op === 'dequantize' ||
+  operation.op === 'mean' ||
+  (operation.op === 'matrix' && operation.target === undefined)

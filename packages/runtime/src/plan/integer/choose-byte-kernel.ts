@@ -2,13 +2,17 @@
 import type { TernaryTensor } from '../../file/types.ts'
 import { type Choice, countNonZeros, describeZeros } from '../choose.ts'
 import { sizeOf } from '../shape.ts'
+import type { LinearStep } from '../steps.ts'
 import { tileVectors } from './byte-layout.ts'
-import type { ByteConvolution, ByteStep } from './byte-step.ts'
+import { type ByteRowsShape, byteRowsCost } from './byte-rows.ts'
+import type { ByteConvolution, ByteMatrix, ByteStep } from './byte-step.ts'
 
 export function chooseByteKernel({ operation }: ByteStep): Choice {
   switch (operation.op) {
     case 'convolution':
       return chooseConvolution(operation)
+    case 'matrix':
+      return chooseMatrix(operation)
     case 'quantize':
       return { kernel: { name: 'quantize' }, reason: 'what follows reads bytes' }
     case 'dequantize':
@@ -25,6 +29,28 @@ export function chooseByteKernel({ operation }: ByteStep): Choice {
       return operation satisfies never
   }
 }
+
+function chooseMatrix({ linear, source }: ByteMatrix): Choice {
+  const shape = matrixShape(linear, source.range.max)
+  const { inputs, outputs, nonZeros } = shape
+  const name =
+    byteRowsCost('byte-gather', shape) < byteRowsCost('byte-lookup', shape) ? 'byte-gather' : 'byte-lookup'
+  const zeros = describeZeros(nonZeros, inputs * outputs)
+  return {
+    kernel: { name, shape },
+    reason:
+      name === 'byte-gather'
+        ? `${zeros}: ${nonZeros} scalar additions beat lookups of four inputs`
+        : `${zeros}: lookups of four inputs for sixteen outputs beat ${nonZeros} scalar additions`,
+  }
+}
+
+const matrixShape = ({ depth, filters, weight }: LinearStep, max: number): ByteRowsShape => ({
+  inputs: depth,
+  outputs: filters,
+  nonZeros: countNonZeros(weight as TernaryTensor),
+  max,
+})
 
 function chooseConvolution({ linear, source, target }: ByteConvolution): Choice {
   const weight = linear.weight as TernaryTensor

@@ -1,7 +1,7 @@
 /** Which layers integer arithmetic can compute, and with which numbers. */
 import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
 import type { Bounds, LinearStep } from '../steps.ts'
-import type { ByteConvolution } from './byte-step.ts'
+import type { ByteConvolution, ByteMatrixLayer } from './byte-step.ts'
 import { countSigns, type FilterRequantization, maxCount, requantizeFilter } from './requantize.ts'
 
 /** Beyond this many positions a window's taps are not worth a plane each. */
@@ -43,9 +43,38 @@ export function convolutionFits(
   return { filters, ...bytesOfBounds(step.bounds, output) }
 }
 
+/** The matrix a fully connected layer multiplies bytes with, or why it has to be computed in numbers. */
+export function matrixFits(step: LinearStep, ranges: Ranges): ByteMatrixLayer | string {
+  const problem = structureProblem(step)
+  if (problem !== undefined) return problem
+  const input = ranges.get(step.input)
+  if (input === undefined) return 'the file has no range for its input'
+  const { filters, depth, filtersFirst, alpha, bias } = step
+  const { assignment, positive, negative } = step.weight as TernaryTensor
+  const byOutput = filtersFirst
+    ? assignment
+    : Int8Array.from(assignment, (_, i) => assignment[(i % depth) * filters + Math.floor(i / depth)]!)
+  const factor = alpha * input.scale
+  return {
+    assignment: byOutput,
+    plus: positive.map(magnitude => magnitude * factor),
+    minus: negative.map(magnitude => -magnitude * factor),
+    ...(bias && { bias }),
+    inputZero: input.zero,
+  }
+}
+
 /** Why a ternary layer cannot run on bytes whatever the ranges, or undefined. */
-export function structureProblem({ convolution, filtersFirst }: LinearStep): string | undefined {
-  if (convolution === undefined || !filtersFirst) return 'a fully connected layer'
+export function structureProblem(step: LinearStep): string | undefined {
+  const { convolution, filtersFirst, weight } = step
+  if (convolution === undefined) {
+    const { positive, negative } = weight as TernaryTensor
+    if (step.rows > 1) return 'a matrix times several vectors'
+    if (step.residual !== undefined) return 'something is added to a fully connected layer'
+    if (!filtersFirst && positive.length + negative.length > 2)
+      return 'the magnitudes differ along the inputs'
+    return undefined
+  }
   const [height, width] = convolution.window.kernel
   if (height * width > largestWindow) return `a window of more than ${largestWindow} positions`
   return undefined

@@ -35,7 +35,13 @@ export function integerValues(model: PackedModel): readonly IntegerValue[] {
       origins.set(step.output, originOf(step.node.inputs[0]!))
     }
     if (step.kind !== 'linear' || step.weight.kind !== 'ternary') continue
-    const maxLevel = structureProblem(step) === undefined ? levelsOf(step) : 0
+    if (structureProblem(step) !== undefined) continue
+    if (step.convolution === undefined) {
+      // What a fully connected layer writes gets a range where a ternary layer reads it, else it stays numbers.
+      ask(step.input, 0xff)
+      continue
+    }
+    const maxLevel = levelsOf(step)
     if (maxLevel < fewestLevels) continue
     ask(step.input, maxLevel)
     ask(step.output, 0xff)

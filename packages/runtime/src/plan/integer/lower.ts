@@ -7,8 +7,8 @@ import { resolveAxes } from '../shape-rules.ts'
 import type { LinearStep, NodeStep, Step } from '../steps.ts'
 import type { Window } from '../window.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
-import type { ByteConvolution, ByteOperation, Place } from './byte-step.ts'
-import { convolutionFits, largestWindow } from './fit.ts'
+import type { ByteConvolution, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
+import { convolutionFits, largestWindow, matrixFits } from './fit.ts'
 
 /** The steps, and for each value computed in numbers although its layer is ternary, why. */
 export interface Lowered {
@@ -21,6 +21,7 @@ export interface Lowered {
 type Role =
   | { readonly name: 'numbers' }
   | { readonly name: 'convolution'; readonly fit: Pick<ByteConvolution, 'filters' | 'lowest' | 'highest'> }
+  | { readonly name: 'matrix'; readonly layer: ByteMatrixLayer; readonly bytes: boolean }
   | { readonly name: 'maximum'; readonly window: Window }
   | { readonly name: 'mean' }
   | { readonly name: 'move' }
@@ -39,6 +40,7 @@ export function lowerToBytes(
   const inBytes = new Set<string>()
   const roles = steps.map((step): Role => {
     const role = roleOf(step, ranges, inBytes, shapes, reasons)
+    if (role.name === 'matrix' && role.bytes) inBytes.add(step.output)
     if (role.name === 'convolution' || role.name === 'maximum' || role.name === 'move')
       inBytes.add(step.output)
     return role
@@ -56,7 +58,7 @@ export function lowerToBytes(
   const writers = new Map(steps.map((step, index) => [step.output, roles[index]!.name]))
   const writesPlanes = (value: string): boolean => {
     const writer = writers.get(value)
-    return writer !== 'maximum' && writer !== 'move'
+    return writer !== 'maximum' && writer !== 'move' && writer !== 'matrix'
   }
   const places = new Map<string, Place>()
   const placeOf = (value: string): Place => {
@@ -139,6 +141,15 @@ export function lowerToBytes(
         bytes.add(output)
         break
       }
+      case 'matrix': {
+        const linear = step as LinearStep
+        const source = needBytes(linear.input, linear.node)
+        const target = role.bytes ? placeOf(output) : undefined
+        push(linear.node, linear.nodes, output, { op: 'matrix', linear, layer: role.layer, source, target })
+        if (role.bytes) bytes.add(output)
+        else numbers.add(output)
+        break
+      }
       case 'maximum': {
         const input = step.node.inputs[0]!
         const source = needWindow(input, role.window, shapes.get(output)!, step.node, 0)
@@ -193,6 +204,12 @@ function roleOf(
   const numbers: Role = { name: 'numbers' }
   if (step.kind === 'linear') {
     if (step.weight.kind !== 'ternary') return numbers
+    if (step.convolution === undefined) {
+      const layer = matrixFits(step, ranges)
+      if (typeof layer !== 'string') return { name: 'matrix', layer, bytes: ranges.has(step.output) }
+      reasons.set(step.node.name, layer)
+      return numbers
+    }
     const fit = convolutionFits(step, ranges)
     if (typeof fit !== 'string') return { name: 'convolution', fit }
     reasons.set(step.node.name, fit)

@@ -1,13 +1,24 @@
 /** Turns planned steps on bytes into calls of kernels that work on the plan's memory. */
 import { fillMasks, maskKey, offsetOf, planeCopies, tiledPixels } from '../../../plan/integer/byte-layout.ts'
-import { type ByteConvolution, type ByteStep, type Place, placesOf } from '../../../plan/integer/byte-step.ts'
+import { byteRowsSizes, isWideLookup } from '../../../plan/integer/byte-rows.ts'
+import {
+  type ByteConvolution,
+  type ByteMatrix,
+  type ByteStep,
+  type Place,
+  placesOf,
+} from '../../../plan/integer/byte-step.ts'
 import type { Plan, PlannedStep } from '../../../plan/plan.ts'
 import type { Binding } from '../bind.ts'
 import { copyMove, mergeAxes } from '../copies.ts'
 import type { Library } from '../library.ts'
+import { emitByteGather } from './byte-gather.ts'
 import { writeByteLists } from './byte-lists.ts'
+import { emitByteRows } from './byte-rows.ts'
 import { emitByteConvolution } from './convolution.ts'
+import { emitLookup, emitLookupTables } from './lookup.ts'
 import { emitByteCopy, emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
+import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './prepare-byte-rows.ts'
 import { masksOf, targetPlanes } from './target-planes.ts'
 
 interface Context {
@@ -41,6 +52,8 @@ export function bindByteStep(context: Context, { operation }: ByteStep): Binding
   switch (operation.op) {
     case 'convolution':
       return bindConvolution(context, operation)
+    case 'matrix':
+      return bindMatrix(context, operation)
     case 'quantize': {
       const { target } = operation
       const { layout, range } = target
@@ -175,5 +188,52 @@ function bindConvolution({ plan, planned, buffer, library }: Context, operation:
     const run = convolve()
     const { records, recordsEnd, entries } = lists
     return () => run(from, to, added, masks, tiles, records, recordsEnd, entries)
+  }
+}
+
+function bindMatrix({ plan, planned, buffer, library }: Context, operation: ByteMatrix): Binding {
+  const { kernel } = planned
+  if (kernel.name !== 'byte-lookup' && kernel.name !== 'byte-gather') {
+    throw new TypeError(`a matrix on bytes was planned as ${kernel.name}`)
+  }
+  const { linear, layer, source, target } = operation
+  const { inputs, outputs, max } = kernel.shape
+  const sizes = byteRowsSizes(kernel.name, kernel.shape)
+  const weights = planned.weights.address
+  const records = weights + sizes.weightBytes
+  const tables = records + sizes.recordBytes
+  const tablesEnd = tables + sizes.tableBytes
+  const sums = tablesEnd
+  const { minusStep } = sizes
+  writeByteRowRecords(buffer, records, layer, inputs)
+  const address = ({ name, layout }: Place): number => plan.places.addresses.get(name)! + layout.front
+  const from = address(source)
+  const to = target === undefined ? plan.addresses.get(linear.output)! : address(target)
+  const end = to + outputs * (target === undefined ? 4 : 1)
+  const finish = library.request(emitByteRows, {
+    bounds: linear.bounds,
+    ...(target && { range: target.range }),
+  })
+  if (kernel.name === 'byte-lookup') {
+    writeLookupWeights(buffer, weights, layer, inputs)
+    const fill = library.request(emitLookupTables, { wide: isWideLookup(max) })
+    const look = library.request(emitLookup, { max })
+    return () => {
+      const [runFill, runLook, runFinish] = [fill(), look(), finish()]
+      return () => {
+        runFill(from, tablesEnd, tables)
+        runLook(tables, tablesEnd, weights, records, sums, minusStep)
+        runFinish(to, end, sums, minusStep, records)
+      }
+    }
+  }
+  const { recordsEnd } = writeGatherLists(buffer, weights, layer, inputs)
+  const gather = library.request(emitByteGather, undefined)
+  return () => {
+    const [runGather, runFinish] = [gather(), finish()]
+    return () => {
+      runGather(from, weights, recordsEnd, recordsEnd, sums, minusStep)
+      runFinish(to, end, sums, minusStep, records)
+    }
   }
 }

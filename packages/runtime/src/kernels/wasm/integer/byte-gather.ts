@@ -1,7 +1,6 @@
 /** Sums of scattered bytes, for fully connected ternary layers with hardly any weights: one input at a time. */
 import { advance, type Code, get, i32, type Local, repeatWhile, set } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
-import { scalar } from './lookup-instructions.ts'
 
 /** Additions in flight at once. */
 const width = 4
@@ -16,10 +15,7 @@ export function emitByteGather(name: string): WasmFunction {
     const end = local('i32')
     const parts = Array.from({ length: width }, () => local('i32'))
     const add = (sum: Local, index: number): Code =>
-      set(
-        sum,
-        i32.add(get(sum), scalar.loadByte(i32.add(get(input), scalar.loadShort(get(entry), 2 * index)))),
-      )
+      set(sum, i32.add(get(sum), i32.load8(i32.add(get(input), i32.load16(get(entry), 2 * index)))))
     const walk = (endField: number, target: Code): Code => [
       set(end, i32.load(get(record), endField)),
       parts.map(sum => set(sum, i32.const(0))),
@@ -28,7 +24,7 @@ export function emitByteGather(name: string): WasmFunction {
         advance(entry, i32.const(2 * width)),
       ]),
       repeatWhile(i32.lessThan(get(entry), get(end)), [add(parts[0]!, 0), advance(entry, i32.const(2))]),
-      scalar.storeWord(
+      i32.store(
         target,
         parts.map(get).reduce((a, b) => i32.add(a, b)),
       ),

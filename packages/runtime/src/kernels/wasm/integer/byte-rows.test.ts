@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ActivationRange } from '../../../file/types.ts'
-import type { Bounds } from '../../../plan/steps.ts'
-import { type ByteMatrixLayer, connectBytes, quantizeNumber } from '../../reference/integer.ts'
-import { createRandom, randomArray, randomTernary } from '../../testing/models.ts'
-import { Library } from '../library.ts'
-import { emitByteGather } from './byte-gather.ts'
-import { emitByteRows } from './byte-rows.ts'
-import { emitLookup, emitLookupTables, isWideLookup } from './lookup.ts'
 import {
   type ByteRowsKernel,
   byteRowsCost,
   byteRowsSizes,
-  writeByteLists,
-  writeByteRowRecords,
-  writeLookupWeights,
-} from './prepare-byte-rows.ts'
+  isWideLookup,
+} from '../../../plan/integer/byte-rows.ts'
+import type { ByteMatrixLayer } from '../../../plan/integer/byte-step.ts'
+import type { Bounds } from '../../../plan/steps.ts'
+import { connectBytes, quantizeNumber } from '../../reference/integer.ts'
+import { createRandom, randomArray, randomTernary } from '../../testing/models.ts'
+import { Library } from '../library.ts'
+import { emitByteGather } from './byte-gather.ts'
+import { emitByteRows } from './byte-rows.ts'
+import { emitLookup, emitLookupTables } from './lookup.ts'
+import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './prepare-byte-rows.ts'
 
 interface Case {
   readonly layer: ByteMatrixLayer
@@ -71,7 +71,7 @@ async function runKernel(
       look()(tables, tablesEnd, weights, weights + sizes.weightBytes, sums, sizes.minusStep)
     }
   } else {
-    const { recordsEnd } = writeByteLists(buffer, weights, layer, inputs)
+    const { recordsEnd } = writeGatherLists(buffer, weights, layer, inputs)
     const gather = library.request(emitByteGather, undefined)
     sum = () => gather()(input, weights, recordsEnd, recordsEnd, sums, sizes.minusStep)
   }

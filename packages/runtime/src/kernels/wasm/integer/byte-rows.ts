@@ -3,20 +3,29 @@
  * y = P · plus + N · minus + bias, every operation rounded to float32, then the bounds, then bytes if those are asked for.
  */
 import type { ActivationRange } from '../../../file/types.ts'
+import { byteRowRecord } from '../../../plan/integer/byte-rows.ts'
 import type { Bounds } from '../../../plan/steps.ts'
 import { clampVector } from '../epilogue.ts'
-import { advance, type Code, f32x4, get, i32, repeatWhile, set } from '../instructions.ts'
+import {
+  advance,
+  type Code,
+  f32x4,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  repeatWhile,
+  set,
+  v128,
+} from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
-import { bytes16, nearestFloats, shorts8, vector, words4 } from './lookup-instructions.ts'
 
 export interface ByteRowsSpec {
   readonly bounds: Bounds | undefined
   /** Of the output's bytes; absent where the output is numbers. */
   readonly range?: ActivationRange
 }
-
-/** What one record takes: five vectors of four outputs. */
-export const byteRowRecord = 80
 
 /**
  * Call with (output, end of outputs, sums, step to the sums of −1, records). A record is [what the input's zero adds to
@@ -28,13 +37,13 @@ export function emitByteRows(name: string, { bounds, range }: ByteRowsSpec): Was
     const value = local('v128')
     const field = (index: number): Code => f32x4.load(get(record), 16 * index)
     const product = (address: Code, sign: number): Code =>
-      f32x4.mul(words4.toFloats(words4.sub(f32x4.load(address), field(sign))), field(2 + sign))
+      f32x4.mul(f32x4.fromIntegers(i32x4.sub(f32x4.load(address), field(sign))), field(2 + sign))
     const asBytes = ({ scale, zero, max }: ActivationRange): Code => {
-      const levels = nearestFloats(f32x4.mul(get(value), f32x4.splat(Math.fround(1 / scale))))
-      const integers = words4.fromFloats(clampVector(levels, { min: -zero, max: max - zero }))
-      const shifted = words4.add(integers, vector.constant([0, 1, 2, 3].flatMap(() => [zero, 0, 0, 0])))
-      const narrow = shorts8.narrow(shifted, shifted)
-      return vector.storeLane32(get(output), bytes16.narrow(narrow, narrow))
+      const levels = f32x4.nearest(f32x4.mul(get(value), f32x4.splat(Math.fround(1 / scale))))
+      const integers = i32x4.fromFloats(clampVector(levels, { min: -zero, max: max - zero }))
+      const shifted = i32x4.add(integers, v128.constant([0, 1, 2, 3].flatMap(() => [zero, 0, 0, 0])))
+      const narrow = i16x8.narrow(shifted, shifted)
+      return v128.storeWord(get(output), i8x16.narrow(narrow, narrow))
     }
     return repeatWhile(i32.lessThan(get(output), get(end)), [
       set(

@@ -4,25 +4,34 @@
  * that one `i8x16.swizzle` adds four inputs of sixteen outputs. Inputs above 63 need a second table, of the sums'
  * high bytes.
  */
-import { advance, type Code, f32x4, get, i32, repeatWhile, select, set } from '../instructions.ts'
+
+import {
+  isWideLookup,
+  lookupGroup,
+  lookupOutputs,
+  lookupTableBytes,
+} from '../../../plan/integer/byte-rows.ts'
+import {
+  advance,
+  type Code,
+  f32x4,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  repeatWhile,
+  select,
+  set,
+  v128,
+} from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
-import { bytes16, shorts8, vector, words4 } from './lookup-instructions.ts'
-
-/** Inputs one table covers. */
-export const lookupGroup = 4
-/** Outputs of one vector of lookups. */
-export const lookupOutputs = 16
-
-/** Whether sums of four inputs up to `max` need more than a byte. */
-export const isWideLookup = (max: number): boolean => lookupGroup * max > 0xff
-
-export const lookupTableBytes = (max: number): number => (isWideLookup(max) ? 32 : 16)
 
 const repeatBytes = (pattern: readonly number[]): readonly number[] =>
   Array.from({ length: 16 }, (_, i) => pattern[i % pattern.length]!)
-const lowBytes = vector.constant(repeatBytes([0xff, 0]))
-const lowNibbles = vector.constant(repeatBytes([0x0f]))
-const zero = vector.constant(repeatBytes([0]))
+const lowBytes = v128.constant(repeatBytes([0xff, 0]))
+const lowNibbles = v128.constant(repeatBytes([0x0f]))
+const zero = v128.constant(repeatBytes([0]))
 
 /** Call with (input, end of tables, tables): a table for every four inputs. */
 export function emitLookupTables(name: string, { wide }: { readonly wide: boolean }): WasmFunction {
@@ -31,25 +40,22 @@ export function emitLookupTables(name: string, { wide }: { readonly wide: boolea
     const [sums, more] = [local('v128'), local('v128')]
     /** Input `index` in the lanes of the subsets that hold it. */
     const chosen = (index: number): Code =>
-      vector.and(
-        bytes16.loadSplat(get(input), index),
-        vector.constant(Array.from({ length: 16 }, (_, subset) => ((subset >> index) & 1 ? 0xff : 0))),
+      v128.and(
+        i8x16.loadSplat(get(input), index),
+        v128.constant(Array.from({ length: 16 }, (_, subset) => ((subset >> index) & 1 ? 0xff : 0))),
       )
-    const all = [0, 1, 2, 3].map(chosen).reduce((a, b) => bytes16.add(a, b))
+    const all = [0, 1, 2, 3].map(chosen).reduce((a, b) => i8x16.add(a, b))
     /** The subsets of the first three inputs in 16 bits each, then with the fourth added. */
     const [three, fourth] = [
-      [0, 1, 2].map(index => shorts8.widenLow(chosen(index))).reduce((a, b) => shorts8.add(a, b)),
-      shorts8.widenLow(bytes16.loadSplat(get(input), 3)),
+      [0, 1, 2].map(index => i16x8.fromBytes(chosen(index))).reduce((a, b) => i16x8.add(a, b)),
+      i16x8.fromBytes(i8x16.loadSplat(get(input), 3)),
     ]
-    const high = (value: Code): Code => shorts8.shiftRight(value, 8)
+    const high = (value: Code): Code => i16x8.shiftRightUnsigned(value, i32.const(8))
     const wideTables = [
       set(sums, three),
-      set(more, shorts8.add(get(sums), fourth)),
-      f32x4.store(
-        get(table),
-        bytes16.narrow(vector.and(get(sums), lowBytes), vector.and(get(more), lowBytes)),
-      ),
-      f32x4.store(get(table), bytes16.narrow(high(get(sums)), high(get(more))), 16),
+      set(more, i16x8.add(get(sums), fourth)),
+      f32x4.store(get(table), i8x16.narrow(v128.and(get(sums), lowBytes), v128.and(get(more), lowBytes))),
+      f32x4.store(get(table), i8x16.narrow(high(get(sums)), high(get(more))), 16),
     ]
     return repeatWhile(i32.lessThan(get(table), get(tablesEnd)), [
       wide ? wideTables : f32x4.store(get(table), all),
@@ -84,18 +90,19 @@ export function emitLookup(name: string, { max }: { readonly max: number }): Was
     const eachSign = (f: (sign: (typeof signs)[number]) => Code): Code => signs.map(f)
 
     const look = eachSign(({ indices, all, odd, high }) => [
-      set(found, bytes16.lookUp(f32x4.load(get(table)), get(indices))),
-      set(all, shorts8.add(get(all), get(found))),
-      set(odd, shorts8.add(get(odd), shorts8.shiftRight(get(found), 8))),
-      wide ? set(high, bytes16.add(get(high), bytes16.lookUp(f32x4.load(get(table), 16), get(indices)))) : [],
+      set(found, i8x16.lookUp(f32x4.load(get(table)), get(indices))),
+      set(all, i16x8.add(get(all), get(found))),
+      set(odd, i16x8.add(get(odd), i16x8.shiftRightUnsigned(get(found), i32.const(8)))),
+      wide ? set(high, i8x16.add(get(high), i8x16.lookUp(f32x4.load(get(table), 16), get(indices)))) : [],
     ])
     /** Adds 16-bit sums of eight neighbouring outputs, with their high bytes, to their totals. */
     const drain = ({ high, totals }: (typeof signs)[number], low: Code, first: number): Code => {
-      const highBytes = first === 0 ? vector.and(get(high), lowBytes) : shorts8.shiftRight(get(high), 8)
-      return [words4.widenLow, words4.widenHigh].map((widen, half) => {
+      const highBytes =
+        first === 0 ? v128.and(get(high), lowBytes) : i16x8.shiftRightUnsigned(get(high), i32.const(8))
+      return [i32x4.fromShorts, i32x4.fromHighShorts].map((widen, half) => {
         const total = totals[first + half]!
-        const sum = words4.add(get(total), widen(low))
-        return set(total, wide ? words4.add(sum, words4.shiftLeft(widen(highBytes), 8)) : sum)
+        const sum = i32x4.add(get(total), widen(low))
+        return set(total, wide ? i32x4.add(sum, i32x4.shiftLeft(widen(highBytes), i32.const(8))) : sum)
       })
     }
     return repeatWhile(i32.lessThan(get(weights), get(weightsEnd)), [
@@ -107,14 +114,14 @@ export function emitLookup(name: string, { max }: { readonly max: number }): Was
         eachSign(({ all, odd, high }) => [all, odd, high].map(sum => set(sum, zero))),
         repeatWhile(i32.lessThan(get(table), get(partEnd)), [
           set(codes, f32x4.load(get(weights))),
-          set(signs[0]!.indices, vector.and(get(codes), lowNibbles)),
-          set(signs[1]!.indices, vector.and(shorts8.shiftRight(get(codes), 4), lowNibbles)),
+          set(signs[0]!.indices, v128.and(get(codes), lowNibbles)),
+          set(signs[1]!.indices, v128.and(i16x8.shiftRightUnsigned(get(codes), i32.const(4)), lowNibbles)),
           look,
           advance(table, i32.const(tableBytes)),
           advance(weights, i32.const(lookupOutputs)),
         ]),
         eachSign(sign => [
-          set(sign.even, shorts8.sub(get(sign.all), shorts8.shiftLeft(get(sign.odd), 8))),
+          set(sign.even, i16x8.sub(get(sign.all), i16x8.shiftLeft(get(sign.odd), i32.const(8)))),
           drain(sign, get(sign.even), 0),
           drain(sign, get(sign.odd), 2),
         ]),
