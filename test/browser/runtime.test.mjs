@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { load } from '../../packages/runtime/dist/index.js'
+import { load } from '../../packages/runtime/dist/index.node.js'
 import {
   createRandom,
   lenet5,
@@ -27,6 +27,7 @@ const runs = [
   ['lenet5', {}],
   ['lenet5', { kernels: 'reference' }],
   ['resnet20', {}],
+  ['resnet20', { threads: 2 }],
 ]
 
 /** What the page, which has an import map, and its worker, which has none, run; bits tell −0 from 0. */
@@ -36,8 +37,10 @@ export async function runAll({ load, SternaError }, runs) {
   const results = []
   for (const [name, options] of runs) {
     const session = await load(await bytesOf('/' + name + '.sterna'), options)
-    const { output } = session.run(new Float32Array(await bytesOf('/' + name + '.input')))
-    results.push({ kernels: session.describe().kernels, bits: [...new Uint32Array(output.buffer)] })
+    const { output } = await session.runBatch(new Float32Array(await bytesOf('/' + name + '.input')))
+    const { kernels } = session.describe()
+    results.push({ kernels, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
+    session.close()
   }
   const refused = await load(new Uint8Array(40)).catch(error => error)
   return { results, refused: refused instanceof SternaError ? refused.code : String(refused) }
@@ -81,8 +84,10 @@ async function runInNode() {
   const results = []
   for (const [name, options] of runs) {
     const session = await load(files[name].bytes, options)
-    const { output } = session.run(files[name].input)
-    results.push({ kernels: session.describe().kernels, bits: [...new Uint32Array(output.buffer)] })
+    const { output } = await session.runBatch(files[name].input)
+    const { kernels } = session.describe()
+    results.push({ kernels, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
+    session.close()
   }
   return { results, refused: 'file/bad-magic' }
 }

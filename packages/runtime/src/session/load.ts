@@ -1,23 +1,20 @@
 import { SternaError } from '../errors.ts'
 import { type ByteStream, type ReadSterna, readSterna, readSternaStream } from '../file/index.ts'
 import type { PackedModel } from '../file/types.ts'
-import { simdSupported } from '../kernels/wasm/index.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
-import { type ArithmeticChoice, type KernelSet, planModel } from '../plan/plan.ts'
-import { createExecutor } from './executor.ts'
+import { type ComputeOptions, openModel, planFor } from './open.ts'
 import { Session } from './session.ts'
+import { startPool } from './threads/pool.ts'
 
-export interface LoadOptions {
+/** More than any host has cores for. */
+const maxThreads = 256
+
+export interface LoadOptions extends ComputeOptions {
   /**
-   * `auto` (default): WebAssembly SIMD where the host has it, else plain JavaScript. `reference`: plain
-   * JavaScript everywhere, slow, for comparison. `describe()` says which are used and why.
+   * Workers over which `runBatch` spreads the images of a batch (1, the default: none; 2 to 256). Each loads the model
+   * anew. Where the host starts no workers, `runBatch` computes on the calling thread; `session.threads` says so.
    */
-  readonly kernels?: 'auto' | 'reference'
-  /**
-   * In what ternary layers compute: `int`, on bytes, faster and the same on every machine; `f32`, as the network was
-   * trained. `auto` (default): `int` where the file has ranges of activations, else `f32`.
-   */
-  readonly arithmetic?: 'auto' | 'f32' | 'int'
+  readonly threads?: number
 }
 
 /**
@@ -45,17 +42,15 @@ function readSource(source: Uint8Array | ArrayBuffer | ByteStream): ReadSterna |
 
 /** Makes a session of a model that is already in memory. */
 export async function loadModel(model: PackedModel, options: LoadOptions = {}): Promise<Session> {
-  const kernels = chooseKernels(options)
-  const arithmetic = chooseArithmetic(model, options)
-  try {
-    return new Session(await createExecutor(planModel(model, kernels, arithmetic)))
-  } catch (error) {
-    // A page's security policy may forbid compiling what the host as such supports.
-    const refused = error instanceof SternaError && error.code === 'engine/unavailable'
-    if (kernels.name !== 'simd128' || !refused) throw error
-    const plain = { name: 'reference', reason: error.message } as const
-    return new Session(await createExecutor(planModel(model, plain, arithmetic)))
+  const { threads = 1, ...compute } = options
+  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads) {
+    throw new SternaError(
+      'usage/option',
+      `threads: expected a whole number from 1 to ${maxThreads}, found ${threads}`,
+    )
   }
+  const executor = await openModel(model, compute)
+  return new Session(executor, threads === 1 ? undefined : await startPool(threads, model, compute))
 }
 
 /**
@@ -63,32 +58,5 @@ export async function loadModel(model: PackedModel, options: LoadOptions = {}): 
  * @throws SternaError as `loadModel` does
  */
 export function describeModel(model: PackedModel, options: LoadOptions = {}): ModelDescription {
-  return describePlan(planModel(model, chooseKernels(options), chooseArithmetic(model, options)))
-}
-
-function chooseArithmetic(model: PackedModel, { arithmetic = 'auto' }: LoadOptions): ArithmeticChoice {
-  if (arithmetic === 'f32') return { name: 'f32', reason: 'asked for' }
-  if (arithmetic !== 'auto' && arithmetic !== 'int') {
-    throw new SternaError(
-      'usage/option',
-      `arithmetic: expected "auto", "f32" or "int", found ${JSON.stringify(arithmetic)}`,
-    )
-  }
-  if (model.activations !== undefined) return { name: 'int', reason: 'the file has ranges of activations' }
-  if (arithmetic === 'auto') return { name: 'f32', reason: 'the file has no ranges of activations' }
-  throw new SternaError('usage/option', `${model.name}: integer arithmetic needs ranges of activations`, {
-    hint: 'pack the network with calibration data',
-  })
-}
-
-function chooseKernels({ kernels = 'auto' }: LoadOptions): KernelSet {
-  if (kernels === 'reference') return { name: 'reference', reason: 'asked for' }
-  if (kernels !== 'auto') {
-    throw new SternaError(
-      'usage/option',
-      `kernels: expected "auto" or "reference", found ${JSON.stringify(kernels)}`,
-    )
-  }
-  if (simdSupported()) return { name: 'simd128', reason: 'this host has 128-bit WebAssembly SIMD' }
-  return { name: 'reference', reason: 'this host has no 128-bit WebAssembly SIMD' }
+  return describePlan(planFor(model, options))
 }

@@ -3,6 +3,8 @@ import type { PackedMetadata, Preview } from '../file/types.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
 import { type Shape, sizeOf } from '../plan/shape.ts'
 import type { Executor } from './executor.ts'
+import { runImages } from './run-images.ts'
+import type { Pool } from './threads/pool.ts'
 
 /** A named input or output with its shape for one image. */
 export interface Port {
@@ -45,16 +47,21 @@ export class Session {
   readonly metadata: PackedMetadata
   /** Something to show for the network, where the file holds it. */
   readonly preview: Preview | undefined
+  /** Workers that `runBatch` spreads its images over; 1 where it computes on the calling thread. */
+  readonly threads: number
   readonly #executor: Executor
+  readonly #pool: Pool | undefined
 
-  constructor(executor: Executor) {
+  constructor(executor: Executor, pool?: Pool) {
     const { model, shapes } = executor.plan
     this.name = model.name
     this.inputs = model.inputs.map(({ name, shape }) => ({ name, shape }))
     this.outputs = model.outputs.map(name => ({ name, shape: shapes.get(name)! }))
     this.metadata = model.metadata
     this.preview = model.preview
+    this.threads = pool?.threads ?? 1
     this.#executor = executor
+    this.#pool = pool
   }
 
   /**
@@ -64,22 +71,49 @@ export class Session {
    * @throws SternaError `usage/input` where an input is missing or its length does not fit
    */
   run(input: RunInput): RunResult {
-    const arrays = this.inputs.map(port => pick(input, port, this.inputs.length))
-    const images = countImages(this.inputs, arrays)
+    const { images, inputs, results } = this.#prepare(input)
+    runImages(
+      this.#executor,
+      images,
+      inputs,
+      results.map(({ data }) => data),
+    )
+    return this.#collect(results)
+  }
+
+  /**
+   * Runs images as `run` does, bit for bit, on the session's workers. The input may be changed once the promise is
+   * settled.
+   * @throws SternaError `usage/input` as `run` does, `engine/failed` where a worker ended or the session is closed
+   */
+  async runBatch(input: RunInput): Promise<RunResult> {
+    if (this.#pool === undefined) return this.run(input)
+    const { images, inputs, results } = this.#prepare(input)
+    const outputs = results.map(({ data }) => ({ data, size: data.length / images }))
+    await this.#pool.run(
+      images,
+      inputs.map(data => ({ data, size: data.length / images })),
+      outputs,
+    )
+    return this.#collect(results)
+  }
+
+  /** Ends the session's workers. A process does not wait for them, so that this only frees memory. */
+  close(): void {
+    this.#pool?.close()
+  }
+
+  #prepare(input: RunInput): { images: number; inputs: Float32Array[]; results: RunOutput[] } {
+    const inputs = this.inputs.map(port => pick(input, port, this.inputs.length))
+    const images = countImages(this.inputs, inputs)
     const results = this.outputs.map(({ shape }): RunOutput => {
       const stacked = images === 1 ? shape : [images * (shape[0] ?? 1), ...shape.slice(1)]
       return { shape: stacked, data: new Float32Array(sizeOf(stacked)) }
     })
-    for (let image = 0; image < images; image++) {
-      for (const [i, { name, shape }] of this.inputs.entries()) {
-        const size = sizeOf(shape)
-        this.#executor.value(name).set(arrays[i]!.subarray(image * size, (image + 1) * size))
-      }
-      this.#executor.run()
-      for (const [i, { name, shape }] of this.outputs.entries()) {
-        results[i]!.data.set(this.#executor.value(name), image * sizeOf(shape))
-      }
-    }
+    return { images, inputs, results }
+  }
+
+  #collect(results: readonly RunOutput[]): RunResult {
     const outputs = Object.fromEntries(this.outputs.map(({ name }, i) => [name, results[i]!]))
     return { output: results[0]!.data, shape: results[0]!.shape, outputs }
   }

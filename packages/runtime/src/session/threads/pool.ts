@@ -1,0 +1,174 @@
+/** Workers that each hold a model, and the images they are given. */
+import { SternaError } from '../../errors.ts'
+import type { PackedModel } from '../../file/types.ts'
+import type { ComputeOptions } from '../open.ts'
+import { host } from './host.ts'
+import type { Answer, LoadMessage, RunMessage, Thread } from './messages.ts'
+
+/** A batch is cut into so many parts for each worker, so that a slow one does not keep the others waiting. */
+const partsPerThread = 4
+
+/** One model input or output of a batch: all its images, and how many numbers one takes. */
+export interface Batch {
+  readonly data: Float32Array
+  readonly size: number
+}
+
+interface Task {
+  readonly message: LoadMessage | RunMessage
+  readonly transfer: readonly ArrayBuffer[]
+  readonly settle: (answer: Answer) => void
+}
+
+/**
+ * Starts workers and has each load the model.
+ * @returns undefined where this host starts none, because it has none or a page's security policy forbids them
+ */
+export async function startPool(
+  threads: number,
+  model: PackedModel,
+  options: ComputeOptions,
+): Promise<Pool | undefined> {
+  if (host.startThread === undefined) return undefined
+  const pool = new Pool()
+  try {
+    for (let i = 0; i < threads; i++) pool.add(host.startThread())
+    await Promise.all(Array.from({ length: threads }, () => pool.send({ model, options }, [])))
+    return pool
+  } catch {
+    pool.close()
+    return undefined
+  }
+}
+
+export class Pool {
+  readonly #threads: Thread[] = []
+  readonly #idle: Thread[] = []
+  readonly #running = new Map<Thread, Task>()
+  #waiting: Task[] = []
+  #failure: SternaError | undefined
+
+  get threads(): number {
+    return this.#threads.length
+  }
+
+  add(thread: Thread): void {
+    this.#threads.push(thread)
+    this.#idle.push(thread)
+    thread.listen(answer => this.#settle(thread, answer))
+  }
+
+  /**
+   * Runs a batch; `outputs` is filled.
+   * @throws SternaError `engine/failed` where a worker ended or the pool is closed
+   */
+  async run(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
+    const share = Math.ceil(images / Math.min(images, partsPerThread * this.threads))
+    const shared = typeof SharedArrayBuffer === 'function'
+    const given = shared ? inputs.map(toShared) : inputs
+    const taken = shared
+      ? outputs.map(({ data, size }) => ({ data: sharedArray(data.length), size }))
+      : outputs
+    const parts: Promise<void>[] = []
+    for (let first = 0; first < images; first += share) {
+      const count = Math.min(share, images - first)
+      const cut = ({ data, size }: Batch) => data.subarray(first * size, (first + count) * size)
+      parts.push(this.#runPart(count, given.map(cut), taken.map(cut), shared))
+    }
+    await Promise.all(parts)
+    if (shared) for (const [i, { data }] of taken.entries()) outputs[i]!.data.set(data)
+  }
+
+  async #runPart(
+    images: number,
+    inputs: readonly Float32Array[],
+    outputs: readonly Float32Array[],
+    shared: boolean,
+  ): Promise<void> {
+    if (shared) {
+      await this.send({ images, inputs, outputs }, [])
+      return
+    }
+    const copies = inputs.map(input => input.slice())
+    const answer = await this.send(
+      { images, inputs: copies },
+      copies.map(({ buffer }) => buffer),
+    )
+    for (const [i, data] of answer.outputs!.entries()) outputs[i]!.set(data)
+  }
+
+  /** Sends a message to the next worker that is idle. */
+  send(message: LoadMessage | RunMessage, transfer: readonly ArrayBuffer[]): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure)
+        return
+      }
+      const settle = (answer: Answer): void => {
+        if (answer.error === undefined) resolve(answer)
+        else reject(failed(answer.error))
+      }
+      this.#waiting.push({ message, transfer, settle })
+      this.#next()
+    })
+  }
+
+  /** Ends the workers; what they were doing fails. */
+  close(): void {
+    this.#fail(failed(new Error('the session was closed')))
+  }
+
+  #next(): void {
+    while (this.#waiting.length > 0 && this.#idle.length > 0) {
+      const thread = this.#idle.shift()!
+      const task = this.#waiting.shift()!
+      this.#running.set(thread, task)
+      thread.hold(true)
+      thread.post(task.message, task.transfer)
+    }
+  }
+
+  #settle(thread: Thread, answer: Answer): void {
+    const task = this.#running.get(thread)
+    // Between tasks a worker says nothing unless it ended.
+    if (task === undefined) {
+      if (answer.error !== undefined) this.#fail(failed(answer.error))
+      return
+    }
+    this.#running.delete(thread)
+    thread.hold(false)
+    task.settle(answer)
+    if (answer.error === undefined) {
+      this.#idle.push(thread)
+      this.#next()
+    } else {
+      this.#fail(failed(answer.error))
+    }
+  }
+
+  #fail(failure: SternaError): void {
+    if (this.#failure !== undefined) return
+    this.#failure = failure
+    for (const thread of this.#threads) thread.end()
+    for (const task of [...this.#running.values(), ...this.#waiting]) task.settle({ error: failure })
+    this.#running.clear()
+    this.#waiting = []
+  }
+}
+
+const failed = (cause: unknown): SternaError =>
+  cause instanceof SternaError
+    ? cause
+    : new SternaError('engine/failed', `a worker of this session failed: ${(cause as Error).message}`, {
+        cause,
+      })
+
+const sharedArray = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length))
+
+/** A batch that workers can read without a copy of their own. */
+function toShared({ data, size }: Batch): Batch {
+  if (data.buffer instanceof SharedArrayBuffer) return { data, size }
+  const copy = sharedArray(data.length)
+  copy.set(data)
+  return { data: copy, size }
+}

@@ -1,0 +1,35 @@
+/** The work of a worker: it loads a model once, then runs what it is sent. */
+import { sizeOf } from '../../plan/shape.ts'
+import type { Executor } from '../executor.ts'
+import { openModel } from '../open.ts'
+import { runImages } from '../run-images.ts'
+import type { Answer, LoadMessage, RunMessage } from './messages.ts'
+
+/** @returns what to do with each message; every message gets one answer */
+export function createServer(
+  post: (answer: Answer, transfer: ArrayBuffer[]) => void,
+): (message: LoadMessage | RunMessage) => Promise<void> {
+  let executor: Executor | undefined
+  return async message => {
+    try {
+      if ('model' in message) {
+        executor = await openModel(message.model, message.options)
+        post({}, [])
+        return
+      }
+      const { model, shapes } = executor!.plan
+      const outputs =
+        message.outputs ??
+        model.outputs.map(name => new Float32Array(message.images * sizeOf(shapes.get(name)!)))
+      runImages(executor!, message.images, message.inputs, outputs)
+      if (message.outputs !== undefined) post({}, [])
+      else
+        post(
+          { outputs },
+          outputs.map(({ buffer }) => buffer as ArrayBuffer),
+        )
+    } catch (error) {
+      post({ error }, [])
+    }
+  }
+}
