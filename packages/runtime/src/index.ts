@@ -17,6 +17,7 @@ export {
   type ReadSterna,
   readSterna,
   readSternaStream,
+  type TermsTensor,
   type TernaryTensor,
 } from './file/index.ts'
 export { runReference, type View } from './kernels/reference/index.ts'

@@ -43,5 +43,15 @@ export interface Int8Tensor {
   readonly scale: Float32Array
 }
 
-export type DenseTensor = FloatTensor | Int8Tensor
+/** A sum of ternary tensors of one shape (residual expansion): data is that of the terms, added up in order. */
+export interface TermsTensor {
+  readonly kind: 'dense'
+  readonly shape: readonly number[]
+  readonly storage: 'terms'
+  readonly data: Float32Array
+  /** Two to four; where one has `factors`, all have, with the same scales. */
+  readonly terms: readonly TernaryTensor[]
+}
+
+export type DenseTensor = FloatTensor | Int8Tensor | TermsTensor
 export type PackedTensor = TernaryTensor | DenseTensor

@@ -13,6 +13,7 @@ export type CodecName =
   | 'i8-coded'
   | 'fast'
   | 'max'
+  | 'tuned'
 
 export interface TensorShape {
   readonly dims: readonly number[]

@@ -35,7 +35,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
       const coder = new RangeDecoder(reader.take(reader.remaining))
       const model = new HalfModel()
-      const magnitudes = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
+      const [magnitudes] = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
       if (fixed) {
         for (let index = 0; index < assignment.length; index++) {
           if (coder.code(probabilities[0], 0) !== 0)
@@ -46,6 +46,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
           density: probabilities[0],
           negative: probabilities[1],
           memory,
+          set: 'plane',
           mixed: name === 'max',
           deadFilters: (flags & smallFlags.deadFilters) !== 0,
           deadChannels: (flags & smallFlags.deadChannels) !== 0,
@@ -89,12 +90,13 @@ export const codedI8Codec: WeightCodec = {
   },
 }
 
-/** The least bytes a range-coded string of these weights takes; shorter ones end in zeros up to it. */
-export function shortestString(shape: TensorShape): number {
-  return Math.ceil(shape.elements / weightsPerByte)
+/** The least bytes a range-coded string of these weights, so many terms each, takes; shorter ones end in zeros up to it. */
+export function shortestString(shape: TensorShape, terms = 1): number {
+  return Math.ceil((terms * shape.elements) / weightsPerByte)
 }
 
-function readProbability(reader: ByteReader, fixed: boolean): number {
+/** Of 65536 where `fixed`, otherwise of 256; never 0. */
+export function readProbability(reader: ByteReader, fixed = false): number {
   const value = fixed ? reader.f16Bits() : reader.u8()
   if (value === 0) throw reader.failure('file/damaged', 'expected a probability above 0')
   return value

@@ -48,7 +48,7 @@ export const fastCodec: WeightCodec = {
     if (layout === undefined || flags > 7) {
       throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
     }
-    const magnitudes = readMagnitudes(reader, shape, layout)
+    const [magnitudes] = readMagnitudes(reader, shape, layout)
     const spans = readSpans(reader, (flags & oneContextFlag) !== 0)
     const padded = decodeStates(reader, fastBlocks(shape), spans)
     for (let index = shape.elements; index < padded.length; index++) {

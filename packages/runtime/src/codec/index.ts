@@ -4,6 +4,7 @@ import { codedF16Codec, codedI8Codec, maxCodec, smallCodec } from './coded.ts'
 import { f16Codec, f32Codec, i8Codec } from './dense.ts'
 import { fastCodec } from './fast.ts'
 import { maskSignCodec, signCodec } from './ternary.ts'
+import { tunedCodec } from './tuned.ts'
 
 const codecs: readonly WeightCodec[] = [
   f32Codec,
@@ -16,6 +17,7 @@ const codecs: readonly WeightCodec[] = [
   codedI8Codec,
   fastCodec,
   maxCodec,
+  tunedCodec,
 ]
 
 export function codecById(id: number): WeightCodec | undefined {
@@ -46,6 +48,7 @@ export {
   oneContextFlag,
 } from './fast.ts'
 export { halfToFloat } from './half.ts'
+export { type ContextSet, contextSets } from './levels.ts'
 export { type BitCoder, split } from './range-decoder.ts'
 export {
   applyFactors,
@@ -56,4 +59,13 @@ export {
   signCodec,
   turnSigns,
 } from './ternary.ts'
-export { codeAssignment, type Geometry, geometryOf, type TernaryModel } from './ternary-model.ts'
+export {
+  codeAssignment,
+  type Geometry,
+  geometryOf,
+  type ScanOrder,
+  scan,
+  scannedGeometry,
+  type TernaryModel,
+} from './ternary-model.ts'
+export { mostTerms, sumOf, tunedCodec, tunedFlags, tunedMemory, tunedMixed } from './tuned.ts'

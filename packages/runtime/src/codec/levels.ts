@@ -1,4 +1,4 @@
-/** How single weights are coded, given their place: the part in which `small` and `max` differ. */
+/** How single weights are coded, given their place: the part in which context sets, and `small` and `max`, differ. */
 import { AdaptiveBits } from './adaptive-bits.ts'
 import { logistic, stretch } from './logistic.ts'
 import type { BitCoder } from './range-decoder.ts'
@@ -12,36 +12,76 @@ export interface LevelCoder {
   code(coder: BitCoder, level: number, index: number, row: number, column: number): number
 }
 
-const densityClasses = 7
-/** By left and up: none, one, two equal, two opposite. */
-const neighbourClasses = 4
-const contextsOfZero = densityClasses * neighbourClasses
-const contextsOfSign = 5
-const startsAfter = 2
-
-/** 0 to 6, the middle for a density that is the tensor's; 2^-`shift` × 16 classes for a factor of two. */
-function densityClass(relative: number, shift: number): number {
-  const middle = (densityClasses - 1) / 2
-  return Math.max(0, Math.min(densityClasses - 1, ((relative + (1 << (shift - 1))) >> shift) + middle))
+/** A tensor being coded: its weights so far, the width of the plane of neighbours, and the term below, if any. */
+export interface Coded {
+  readonly weights: Int8Array
+  readonly width: number
+  /** The assignment of the term before this one in a sum of several: its contexts have one set for each value. */
+  readonly below: Int8Array | undefined
 }
 
-/** One context for every decision: two neighbours and how dense channel and filter are together. */
-export class NeighbourLevels implements LevelCoder {
+/** What decides whether a weight is zero, by number in a payload; `docs/format.md` says what each looks at. */
+export const contextSets = ['plane', 'kernel', 'matrix'] as const
+export type ContextSet = (typeof contextSets)[number]
+
+const densityClasses = 7
+const fineDensityClasses = 13
+/** By left and up: none, one, two equal, two opposite. */
+const neighbourClasses = 4
+const largestPlace = 63
+const largestCount = 8
+const largestBalance = 2
+const balances = 2 * largestBalance + 1
+const zeroContexts = {
+  plane: neighbourClasses * densityClasses,
+  kernel: (largestPlace + 1) * (largestCount + 1) * neighbourClasses,
+  matrix: fineDensityClasses,
+} as const
+/** By the sum of left and up. */
+const signContexts = 5
+const startsAfter = 2
+
+/** 0 to `classes` − 1, the middle for a density that is the tensor's; 2^-`shift` × 16 classes for a factor of two. */
+function densityClass(relative: number, shift: number, classes = densityClasses): number {
+  const middle = (classes - 1) >> 1
+  return Math.max(0, Math.min(classes - 1, ((relative + (1 << (shift - 1))) >> shift) + middle))
+}
+
+/** One context for every decision. */
+export class SetLevels implements LevelCoder {
   readonly #weights: Int8Array
   readonly #width: number
+  readonly #below: Int8Array | undefined
   readonly #bits: AdaptiveBits
+  readonly #set: ContextSet
+  readonly #zeros: number
+  readonly #signs: number
   #density = 0
+  #place = 0
+  #count = 0
+  #balance = 0
 
-  constructor(weights: Int8Array, width: number, model: TernaryModel) {
+  constructor({ weights, width, below }: Coded, model: TernaryModel) {
     this.#weights = weights
     this.#width = width
-    this.#bits = new AdaptiveBits(contextsOfZero + contextsOfSign, model.memory)
-    this.#bits.start(0, contextsOfZero, model.density << 8, startsAfter)
-    this.#bits.start(contextsOfZero, contextsOfZero + contextsOfSign, model.negative << 8, startsAfter)
+    this.#below = below
+    this.#set = model.set
+    this.#zeros = zeroContexts[model.set]
+    this.#signs = model.set === 'kernel' ? signContexts * balances : signContexts
+    const allZeros = 2 * this.#zeros
+    const all = allZeros + 3 * this.#signs
+    this.#bits = new AdaptiveBits(all, model.memory)
+    this.#bits.start(0, allZeros, model.density << 8, startsAfter)
+    this.#bits.start(allZeros, all, model.negative << 8, startsAfter)
   }
 
   startKernel(channelDensity: number, filterDensity: number): void {
-    this.#density = densityClass(channelDensity + filterDensity, 4)
+    const relative = channelDensity + filterDensity
+    this.#density =
+      this.#set === 'matrix' ? densityClass(relative, 3, fineDensityClasses) : densityClass(relative, 4)
+    this.#place = 0
+    this.#count = 0
+    this.#balance = 0
   }
 
   code(coder: BitCoder, level: number, index: number, row: number, column: number): number {
@@ -49,28 +89,54 @@ export class NeighbourLevels implements LevelCoder {
     const up = row > 0 ? this.#weights[index - this.#width]! : 0
     const product = left * up
     const neighbours = product === 0 ? (left | up) & 1 : product > 0 ? 2 : 3
-    if (this.#bits.code(coder, neighbours * densityClasses + this.#density, level & 1) === 0) return 0
-    return 1 - 2 * this.#bits.code(coder, contextsOfZero + 2 + left + up, level < 0 ? 1 : 0)
+    const set = this.#set
+    let context = this.#density
+    if (set === 'plane') {
+      context += neighbours * densityClasses
+    } else if (set === 'kernel') {
+      const place = Math.min(largestPlace, this.#place++)
+      const count = Math.min(largestCount, this.#count)
+      context = (place * (largestCount + 1) + count) * neighbourClasses + neighbours
+    }
+    const below = this.#below === undefined ? 0 : this.#below[index]!
+    if (this.#bits.code(coder, (below & 1) * this.#zeros + context, level & 1) === 0) return 0
+    let sign = left + up + 2
+    if (set === 'kernel') {
+      const balance = Math.max(-largestBalance, Math.min(largestBalance, this.#balance))
+      sign = sign * balances + balance + largestBalance
+    }
+    const first = 2 * this.#zeros + (below + 1) * this.#signs
+    const coded = 1 - 2 * this.#bits.code(coder, first + sign, level < 0 ? 1 : 0)
+    this.#count++
+    this.#balance += coded
+    return coded
   }
 }
+
+const tableSize = 256
+const tables = 4
+const learningShift = 14
+const largestMix = 0x7_ffff
 
 /** Every decision is predicted in four contexts; the mix of the four learns from every result. */
 export class MixedLevels implements LevelCoder {
   readonly #weights: Int8Array
   readonly #width: number
+  readonly #below: Int8Array | undefined
   readonly #bits: AdaptiveBits
-  readonly #contexts = new Int32Array(4)
-  readonly #stretched = new Int32Array(4)
-  readonly #mix = new Int32Array(4 * (neighbourClasses + 1)).fill(22_000)
+  /** Of the decision about zero by class of neighbours, then of that about the sign; so for each value below. */
+  readonly #mix = new Int32Array(3 * tables * (neighbourClasses + 1)).fill(22_000)
   #density = 0
   #densityPair = 0
 
-  constructor(weights: Int8Array, width: number, model: TernaryModel) {
+  constructor({ weights, width, below }: Coded, model: TernaryModel) {
     this.#weights = weights
     this.#width = width
-    this.#bits = new AdaptiveBits(8 * tableSize, model.memory)
-    this.#bits.start(0, 4 * tableSize, model.density << 8, startsAfter)
-    this.#bits.start(4 * tableSize, 8 * tableSize, model.negative << 8, startsAfter)
+    this.#below = below
+    const half = tables * tableSize
+    this.#bits = new AdaptiveBits(5 * half, model.memory)
+    this.#bits.start(0, 2 * half, model.density << 8, startsAfter)
+    this.#bits.start(2 * half, 5 * half, model.negative << 8, startsAfter)
   }
 
   startKernel(channelDensity: number, filterDensity: number): void {
@@ -94,37 +160,63 @@ export class MixedLevels implements LevelCoder {
     const product = plainLeft * plainUp
     const neighbours = product === 0 ? (plainLeft | plainUp) & 1 : product > 0 ? 2 : 3
     const pair = 16 * (4 * (left + 1) + up + 1)
-    const contexts = this.#contexts
-    contexts[0] = neighbours * densityClasses + this.#density
-    contexts[1] = tableSize + pair + 4 * (upLeft + 1) + upRight + 1
-    contexts[2] = 2 * tableSize + pair + 4 * (leftLeft + 1) + upUp + 1
-    contexts[3] = 3 * tableSize + this.#densityPair
-    if (this.#codeMixed(coder, 4 * neighbours, level & 1) === 0) return 0
-    for (let input = 0; input < 4; input++) contexts[input]! += 4 * tableSize
-    contexts[0] = 4 * tableSize + 2 + plainLeft + plainUp
-    return 1 - 2 * this.#codeMixed(coder, 4 * neighbourClasses, level < 0 ? 1 : 0)
+    const corners = tableSize + pair + 4 * (upLeft + 1) + upRight + 1
+    const beyond = 2 * tableSize + pair + 4 * (leftLeft + 1) + upUp + 1
+    const densities = 3 * tableSize + this.#densityPair
+    const below = this.#below === undefined ? 0 : this.#below[index]!
+    const plane = neighbours * densityClasses + this.#density
+    const mix = (neighbourClasses + 1) * (below + 1)
+    const start = (below & 1) * tables * tableSize
+    if (this.#code(coder, mix + neighbours, start, plane, corners, beyond, densities, level & 1) === 0)
+      return 0
+    const signStart = (below + 3) * tables * tableSize
+    const sum = plainLeft + plainUp + 2
+    const signMix = mix + neighbourClasses
+    return 1 - 2 * this.#code(coder, signMix, signStart, sum, corners, beyond, densities, level < 0 ? 1 : 0)
   }
 
-  #codeMixed(coder: BitCoder, mix: number, bit: number): number {
-    const contexts = this.#contexts
-    const stretched = this.#stretched
-    let sum = 0
-    for (let input = 0; input < 4; input++) {
-      stretched[input] = stretch(this.#bits.probability(contexts[input]!))
-      sum += Math.imul(this.#mix[mix + input]!, stretched[input]!) >> 2
-    }
+  /** Written out for four inputs: loops over arrays take half as long again. */
+  #code(
+    coder: BitCoder,
+    mix: number,
+    start: number,
+    plane: number,
+    corners: number,
+    beyond: number,
+    densities: number,
+    bit: number,
+  ): number {
+    const bits = this.#bits
+    const weights = this.#mix
+    const at = tables * mix
+    const z0 = stretch(bits.probability(start + plane))
+    const z1 = stretch(bits.probability(start + corners))
+    const z2 = stretch(bits.probability(start + beyond))
+    const z3 = stretch(bits.probability(start + densities))
+    const w0 = weights[at]!
+    const w1 = weights[at + 1]!
+    const w2 = weights[at + 2]!
+    const w3 = weights[at + 3]!
+    const sum =
+      (Math.imul(w0, z0) >> 2) +
+      (Math.imul(w1, z1) >> 2) +
+      (Math.imul(w2, z2) >> 2) +
+      (Math.imul(w3, z3) >> 2)
     const p = logistic(Math.max(-2047, Math.min(2047, sum >> 14)))
     const coded = coder.code(p, bit)
     const error = (coded << 16) - p
-    for (let input = 0; input < 4; input++) {
-      const weight = this.#mix[mix + input]! + (Math.imul(stretched[input]!, error) >> learningShift)
-      this.#mix[mix + input] = Math.max(-largestMix, Math.min(largestMix, weight))
-      this.#bits.learn(contexts[input]!, coded)
-    }
+    weights[at] = limitMix(w0 + (Math.imul(z0, error) >> learningShift))
+    weights[at + 1] = limitMix(w1 + (Math.imul(z1, error) >> learningShift))
+    weights[at + 2] = limitMix(w2 + (Math.imul(z2, error) >> learningShift))
+    weights[at + 3] = limitMix(w3 + (Math.imul(z3, error) >> learningShift))
+    bits.learn(start + plane, coded)
+    bits.learn(start + corners, coded)
+    bits.learn(start + beyond, coded)
+    bits.learn(start + densities, coded)
     return coded
   }
 }
 
-const tableSize = 256
-const learningShift = 14
-const largestMix = 0x7_ffff
+function limitMix(weight: number): number {
+  return Math.max(-largestMix, Math.min(largestMix, weight))
+}

@@ -1,7 +1,7 @@
 /** The statistics of ternary weights: which decisions are coded in which context. Shared by decoder and encoder. */
 import { AdaptiveBits } from './adaptive-bits.ts'
 import type { TensorShape } from './codec.ts'
-import { type LevelCoder, MixedLevels, NeighbourLevels } from './levels.ts'
+import { type ContextSet, type LevelCoder, MixedLevels, SetLevels } from './levels.ts'
 import type { BitCoder } from './range-decoder.ts'
 
 /** A tensor as filters × channels × kernel; the kernel is rows × columns. */
@@ -20,10 +20,49 @@ export interface TernaryModel {
   readonly negative: number
   /** How many decisions a context remembers. */
   readonly memory: number
+  /** What the one context of a decision looks at; not read where `mixed`. */
+  readonly set: ContextSet
   /** Four contexts and their mix for each decision instead of one. */
   readonly mixed: boolean
   readonly deadFilters: boolean
   readonly deadChannels: boolean
+}
+
+/** In which order the weights of a tensor are coded; as they lie where both are false. */
+export interface ScanOrder {
+  /** Channels outside, filters inside them. */
+  readonly channelsFirst: boolean
+  /** Columns of a kernel outside, rows inside them. */
+  readonly columnsFirst: boolean
+}
+
+/** The geometry in which `order` codes a tensor of `geometry`. */
+export function scannedGeometry(
+  { filters, channels, rows, columns }: Geometry,
+  { channelsFirst, columnsFirst }: ScanOrder,
+): Geometry {
+  return {
+    filters: channelsFirst ? channels : filters,
+    channels: channelsFirst ? filters : channels,
+    rows: columnsFirst ? columns : rows,
+    columns: columnsFirst ? rows : columns,
+  }
+}
+
+/** Calls `visit` with the place of each weight in the tensor, in the order in which they are coded. */
+export function scan(geometry: Geometry, order: ScanOrder, visit: (place: number) => void): void {
+  const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
+  const kernel = rows * columns
+  const [outer, inner] = order.channelsFirst ? [kernel, filters * kernel] : [channels * kernel, kernel]
+  const [down, right] = order.columnsFirst ? [1, rows] : [columns, 1]
+  for (let filter = 0; filter < filters; filter++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const start = filter * outer + channel * inner
+      for (let row = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++) visit(start + row * down + column * right)
+      }
+    }
+  }
 }
 
 export function geometryOf({ dims, elements, filters }: TensorShape): Geometry {
@@ -45,20 +84,21 @@ const largestCount = 0x3ff_ffff
 
 /**
  * Codes `assignment` (−1, 0, +1) weight by weight, row-major: is it zero; if not, is it negative. A decoder
- * passes zeros and finds the weights there.
+ * passes zeros and finds the weights there. `below` is the assignment of the term before, in a sum of several.
  */
 export function codeAssignment(
   coder: BitCoder,
   assignment: Int8Array,
   geometry: Geometry,
   model: TernaryModel,
+  below?: Int8Array,
 ): void {
   const { filters, channels, rows, columns } = geometry
   const kernel = rows * columns
   const isMatrix = kernel === 1
   const { density } = model
-  const Levels = model.mixed ? MixedLevels : NeighbourLevels
-  const levels: LevelCoder = new Levels(assignment, isMatrix ? channels : columns, model)
+  const coded = { weights: assignment, width: isMatrix ? channels : columns, below }
+  const levels: LevelCoder = model.mixed ? new MixedLevels(coded, model) : new SetLevels(coded, model)
   const liveFilters = codeLive(coder, model.deadFilters, filters, filter => {
     const start = filter * channels * kernel
     return isLive(assignment, start, start + channels * kernel)

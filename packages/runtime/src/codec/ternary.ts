@@ -10,7 +10,7 @@ export const maskSignCodec: WeightCodec = {
   name: 'mask-sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
   decode(reader, shape) {
-    const magnitudes = readMagnitudes(reader, shape, readLayout(reader))
+    const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const mask = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, mask, shape.elements)
     let nonZeros = 0
@@ -35,7 +35,7 @@ export const signCodec: WeightCodec = {
   name: 'sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
   decode(reader, shape) {
-    const magnitudes = readMagnitudes(reader, shape, readLayout(reader))
+    const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const signs = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, signs, shape.elements)
     const assignment = new Int8Array(shape.elements)
@@ -83,26 +83,34 @@ function readLayout(reader: ByteReader): MagnitudeLayout {
   return layout
 }
 
-/** `nextBits` gives one binary16 number after the other; by default they lie in the payload as they are. */
+/**
+ * The magnitudes of each of `terms` that add up to the tensor, which share the scales of the layout. `nextBits` gives
+ * one binary16 number after the other; by default they lie in the payload as they are.
+ */
 export function readMagnitudes(
   reader: ByteReader,
   shape: TensorShape,
   layout: MagnitudeLayout,
   nextBits?: () => number,
-): Magnitudes {
+  terms = 1,
+): readonly [Magnitudes, ...Magnitudes[]] {
   const start = reader.offset
   const count = layout === 'filter' ? shape.filters : 1
-  const positive = halves(reader, count, nextBits)
-  const negative = halves(reader, count, nextBits)
-  if (positive.some(value => value < 0) || negative.some(value => value < 0)) {
-    throw reader.failure('file/damaged', 'expected magnitudes ≥ 0', start)
+  const next = (): Magnitudes => {
+    const positive = halves(reader, count, nextBits)
+    const negative = halves(reader, count, nextBits)
+    if (positive.some(value => value < 0) || negative.some(value => value < 0)) {
+      throw reader.failure('file/damaged', 'expected magnitudes ≥ 0', start)
+    }
+    return { positive, negative }
   }
-  if (layout !== 'scaled') return { positive, negative }
-  return applyFactors({
-    positive: positive[0]!,
-    negative: negative[0]!,
-    scale: halves(reader, shape.filters, nextBits),
-  })
+  const first = next()
+  const others = Array.from({ length: terms - 1 }, next)
+  if (layout !== 'scaled') return [first, ...others]
+  const scale = halves(reader, shape.filters, nextBits)
+  const scaled = ({ positive, negative }: Magnitudes) =>
+    applyFactors({ positive: positive[0]!, negative: negative[0]!, scale })
+  return [scaled(first), ...others.map(scaled)]
 }
 
 /** The magnitudes per filter that the stored factors stand for; products of two binary16 are exact in binary32. */

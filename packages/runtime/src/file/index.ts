@@ -18,5 +18,6 @@ export type {
   PackedNode,
   PackedTensor,
   Preview,
+  TermsTensor,
   TernaryTensor,
 } from './types.ts'

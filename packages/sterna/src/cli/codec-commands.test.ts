@@ -92,6 +92,7 @@ test('inspect --codings compares with the entropy and other formats; its parts a
     'mask + sign',
     'CSR',
     'CER',
+    'CSER',
     'gzip',
     'brotli',
   ]

@@ -17,6 +17,8 @@ test('the other formats take what their rules say', () => {
   assert.equal(bytes['mask + sign'], Math.ceil((weights + nonZeros) / 8))
   assert.equal(bytes.CSR, Math.ceil((17 * nonZeros + 16 * 65 + 32) / 8))
   assert.equal(bytes.CER, Math.ceil((16 * nonZeros + 32 * 65 + 32) / 8))
+  // Every row of this one has both signs.
+  assert.equal(bytes.CSER, Math.ceil((16 * nonZeros + 17 * 128 + 16 * 65 + 32) / 8))
   assert.ok(bytes.small! < bytes.gzip! && bytes.small! < bytes['mask + sign']!)
   assert.ok(bytes.small! <= 1.002 * entropyBytes + 16)
   assert.ok(bytes.max! <= bytes.small! && bytes.small! <= bytes.plain!)

@@ -28,7 +28,9 @@ const profiles = ['plain', 'fast', 'small', 'max'] as const satisfies readonly P
 /**
  * Sizes of the assignment of `tensor`, as a file stores it, in every coding. CSR and CER count as EC2T does (Marban
  * et al. 2020): CSR 16-bit values and columns, 1 bit of sign folded into the value, 16-bit row pointers; CER 16-bit
- * columns in order of value and two 16-bit pointers a row; each 32 bits for the two magnitudes.
+ * columns in order of value and two 16-bit pointers a row; CSER (Wiedemann et al. 2018), which leaves out the values that
+ * a row lacks, a 16-bit pointer and a bit for the value of each group of columns and a 16-bit pointer a row; each 32 bits
+ * for the two magnitudes.
  */
 export function compareCodings(
   tensor: TernaryTensor,
@@ -46,6 +48,7 @@ export function compareCodings(
     ['mask + sign', weights + nonZeros],
     ['CSR', 17 * nonZeros + 16 * (rows + 1) + 32],
     ['CER', 16 * nonZeros + 32 * (rows + 1) + 32],
+    ['CSER', 16 * nonZeros + 17 * countGroups(assignment, rows) + 16 * (rows + 1) + 32],
   ]
   const levels = new Uint8Array(assignment.buffer, assignment.byteOffset, weights)
   return {
@@ -58,6 +61,17 @@ export function compareCodings(
       ...Object.entries(compressors).map(([name, compress]) => ({ name, bytes: compress(levels) })),
     ],
   }
+}
+
+/** How many of a row's two values occur, over all rows. */
+function countGroups(assignment: Int8Array, rows: number): number {
+  const perRow = assignment.length / rows
+  let groups = 0
+  for (let start = 0; start < assignment.length; start += perRow) {
+    const row = assignment.subarray(start, start + perRow)
+    groups += (row.includes(1) ? 1 : 0) + (row.includes(-1) ? 1 : 0)
+  }
+  return groups
 }
 
 /** The payload with two magnitudes of 16 bits for the tensor, without those. */

@@ -1,5 +1,5 @@
 /** One tensor → its payload: the encoding half of the runtime's codecs. */
-import type { PackedTensor, TernaryTensor } from 'sterna-runtime'
+import type { PackedTensor, TermsTensor, TernaryTensor } from 'sterna-runtime'
 import {
   applyFactors,
   codedF16Codec,
@@ -12,23 +12,29 @@ import {
   type MagnitudeLayout,
   magnitudeLayouts,
   maskSignCodec,
-  maxCodec,
+  mostTerms,
   signCodec,
-  smallCodec,
+  sumOf,
   type TensorShape,
   turnSigns,
-  type WeightCodec,
 } from 'sterna-runtime/format'
-import { SternaError, sizeOf } from '../core/index.ts'
+import { SternaError, sameShape, sizeOf } from '../core/index.ts'
 import { f32ToF16Bits } from '../formats/index.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { encodeHalves, encodeInt8, encodeMax, encodeSmall, type StoredTernary } from './encode-coded.ts'
+import { chooseTuning, naturalTuning } from './choose-tuning.ts'
+import {
+  type EncodedTensor,
+  encodeHalves,
+  encodeInt8,
+  encodeMax,
+  encodeSmall,
+  encodeTuned,
+  type StoredTernary,
+} from './encode-coded.ts'
 import { encodeFast } from './encode-fast.ts'
+import { entropyBits } from './entropy.ts'
 
-export interface EncodedTensor {
-  readonly codec: WeightCodec
-  readonly payload: Uint8Array
-}
+export type { EncodedTensor } from './encode-coded.ts'
 
 /** How small the weights become: `plain` keeps every field at whole bits. */
 export type Profile = 'plain' | 'fast' | 'small' | 'max'
@@ -83,6 +89,13 @@ function denseCodings(
         ? [plain]
         : [plain, { codec: codedI8Codec, payload: encodeInt8(shape, scaleBits, codes) }]
     }
+    case 'terms': {
+      const stored = storedTerms(tensor, name)
+      const tuning = chooseTuning(stored)
+      const single = encodeTuned(stored, tuning, false)
+      if (profile !== 'max') return [single]
+      return [single, encodeTuned(stored, { ...naturalTuning, order: tuning.order }, true)]
+    }
     default:
       return tensor satisfies never
   }
@@ -107,12 +120,14 @@ function codedTernary(stored: StoredTernary, profile: Profile): readonly Encoded
         : [{ codec: fastCodec, payload }]
     }
     case 'small':
-      return [{ codec: smallCodec, payload: encodeSmall(stored) }]
-    case 'max':
-      return [
-        { codec: smallCodec, payload: encodeSmall(stored) },
-        { codec: maxCodec, payload: encodeMax(stored) },
-      ]
+      return [encodeSmall(stored)]
+    case 'max': {
+      const tuning = chooseTuning(stored)
+      const mixed = encodeMax(stored, tuning)
+      // What mixing gains nothing on costs less without it.
+      const isMixed = 100 * mixed.payload.length < 99 * (entropyBits(stored.assignment) / 8)
+      return isMixed ? [mixed] : [encodeSmall(stored, tuning), mixed]
+    }
     default:
       return profile satisfies never
   }
@@ -171,6 +186,34 @@ export function storedTernary(tensor: TernaryTensor, name: string): StoredTernar
     layout,
     magnitudes: Uint16Array.of(...bits, ...scaleBits),
     assignment: turnSigns(tensor.assignment.slice(), Float32Array.from(scaleBits, halfToFloat)),
+  }
+}
+
+/** The same for a sum of terms: magnitudes of one after the other, then the scales they share. */
+function storedTerms({ shape, data, terms }: TermsTensor, name: string): StoredTernary {
+  const stored = terms.map((term, index) => storedTernary(term, `${name}, term ${index}`))
+  const [first, ...others] = stored
+  const isOne = others.every(
+    ({ layout, magnitudes }, index) =>
+      layout === first!.layout &&
+      sameShape(terms[index + 1]!.shape, shape) &&
+      (layout !== 'scaled' || magnitudes.subarray(2).every((bits, at) => bits === first!.magnitudes[at + 2])),
+  )
+  if (terms.length < 2 || terms.length > mostTerms || !sameShape(terms[0]!.shape, shape) || !isOne) {
+    throw new SternaError(
+      'tensor/invalid',
+      `tensor "${name}": expected 2 to ${mostTerms} terms of its shape with the same scales, found ${terms.length}`,
+    )
+  }
+  if (!sameValues((sumOf(terms) as TermsTensor).data, data)) {
+    throw new SternaError('tensor/invalid', `tensor "${name}": its data is not the sum of its terms`)
+  }
+  const levels = first!.layout === 'scaled' ? 2 : first!.magnitudes.length
+  const magnitudes = stored.flatMap(term => [...term.magnitudes.subarray(0, levels)])
+  return {
+    ...first!,
+    magnitudes: Uint16Array.of(...magnitudes, ...first!.magnitudes.subarray(levels)),
+    further: others.map(({ assignment }) => assignment),
   }
 }
 

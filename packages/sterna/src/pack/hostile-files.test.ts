@@ -12,7 +12,7 @@ type Contents = Record<(typeof sections)[number], Uint8Array>
 
 test('the file that is damaged here has range-coded weights', () => {
   const codecs = readSterna(whole).account.sections.map(part => part.codec)
-  assert.ok(codecs.includes('small') && codecs.includes('i8-coded'), `${codecs}`)
+  assert.ok(codecs.includes('tuned') && codecs.includes('i8-coded'), `${codecs}`)
 })
 
 test('any bit turned is an error', () => {
@@ -102,7 +102,7 @@ const huge = [0xff, 0xff, 0xff, 0xff, 0x0f]
 const hostile: readonly (readonly [
   what: string,
   code: string,
-  change: Partial<Record<keyof Contents, number[]>>,
+  change: Partial<Record<keyof Contents, readonly number[]>>,
 ])[] = [
   ['4 billion tensors', 'file/limit', { tensors: huge }],
   ['60,000 tensors in 3 bytes', 'file/damaged', { tensors: [0xe0, 0xd4, 0x03] }],
@@ -125,6 +125,34 @@ const hostile: readonly (readonly [
     'a coded tensor with a model that is not known',
     'file/unsupported',
     { tensors: [1, 6, 1, 1, 4], payload: [0xff, 1, 1, 1], graph: graphOfAdd() },
+  ],
+  ...(
+    [
+      ['a context set that is not known', [0x30, 0, 1, 1]],
+      ['a mode that is not known', [0, 8, 1, 1]],
+      ['a magnitude layout that is not known', [3, 0, 1, 1]],
+    ] as const
+  ).map(
+    ([what, payload]) =>
+      [
+        what,
+        'file/unsupported',
+        { tensors: [1, 11, 1, 1, 5], payload: [...payload, 9], graph: graphOfAdd() },
+      ] as const,
+  ),
+  [
+    'a term that is never not 0',
+    'file/damaged',
+    { tensors: [1, 11, 1, 1, 7], payload: [0, 1, 1, 1, 0, 1, 9], graph: graphOfAdd() },
+  ],
+  [
+    'four terms of 2^12 weights in 4 bytes',
+    'file/damaged',
+    {
+      tensors: [1, 11, 1, ...dimension(12), 16],
+      payload: [0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9],
+      graph: graphOfAdd(),
+    },
   ],
   [
     'a coded tensor whose string goes on behind its weights',

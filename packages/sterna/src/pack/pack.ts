@@ -22,10 +22,12 @@ import {
 } from '../graph/passes/index.ts'
 import { denseWeight } from '../ternary/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
+import { detectTerms, type TermLevels } from './detect-terms.ts'
 import { detectTernary } from './detect-ternary.ts'
 import type { Profile } from './encode-tensor.ts'
 import { type PackReport, packReport } from './pack-report.ts'
 import { storeDense, storeTernary } from './store-tensor.ts'
+import { storeTerms } from './store-terms.ts'
 import { writeSterna } from './write-sterna.ts'
 
 export interface PackOptions {
@@ -49,8 +51,8 @@ export interface Packed {
 
 /**
  * Packs `model` with the layers in `ternary` (by weight parameter name) as ternary; what the parameters hold
- * for those does not matter. Layer weights not in `ternary` that hold three values are recognised. Batch norm
- * is folded, dead channels are dropped, the batch size becomes 1. The same model gives the same bytes.
+ * for those does not matter. Layer weights not in `ternary` that hold three values, or up to nine as sums of ternary
+ * terms do, are recognised. Batch norm is folded, dead channels are dropped, the batch size becomes 1. The same model gives the same bytes.
  */
 export function packModel(
   model: Model,
@@ -58,7 +60,8 @@ export function packModel(
   options: PackOptions,
 ): Packed {
   const levels = new Map(ternary)
-  const start = withTernary(atBatchOne(model), levels)
+  const terms = new Map<string, TermLevels>()
+  const start = withTernary(atBatchOne(model), levels, terms)
   // Magnitudes per first axis would not follow a transposed weight.
   const fixed = new Set([...levels].filter(([, level]) => level.positive.length > 1).map(([name]) => name))
   const folded = foldBatchNorm(transposeWeights(dropIdentities(start), fixed))
@@ -73,17 +76,24 @@ export function packModel(
       : []),
   ]
   const bytes = selections
-    .map(selected => writeSelection(selected, levels, folded.scales, options))
+    .map(selected => writeSelection(selected, { levels, terms, scales: folded.scales }, options))
     .reduce((best, other) => (other.length < best.length ? other : best))
   const { model: packed, account } = readSterna(bytes)
   return { bytes, packed, account, report: packReport(model, packed, account) }
 }
 
-/** The file of the last of `selected`, which were made one from the other; `levels` and `scales` are from before. */
+/** What is known of weights by parameter name. */
+interface KnownWeights {
+  readonly levels: ReadonlyMap<string, TernaryWeight>
+  readonly terms: ReadonlyMap<string, TermLevels>
+  /** What batch norm multiplied filters with. */
+  readonly scales: ReadonlyMap<string, ArrayLike<number>>
+}
+
+/** The file of the last of `selected`, which were made one from the other; what is known is from before. */
 function writeSelection(
   selected: readonly SelectedChannels[],
-  levels: ReadonlyMap<string, TernaryWeight>,
-  scales: ReadonlyMap<string, ArrayLike<number>>,
+  { levels, terms, scales }: KnownWeights,
   options: PackOptions,
 ): Uint8Array {
   const { model } = selected.at(-1)!
@@ -95,6 +105,7 @@ function writeSelection(
     const pick = (values: ArrayLike<number>) =>
       selected.reduce((picked, { filters }) => pickFilters(picked, filters.get(name)), values)
     const scale = scales.get(name)
+    const termLevels = terms.get(name)
     if (level !== undefined) {
       const { positive, negative } = level
       tensors.set(
@@ -105,6 +116,8 @@ function writeSelection(
           scale: scale && pick(scale),
         }),
       )
+    } else if (termLevels !== undefined) {
+      tensors.set(name, storeTerms(weight, termLevels, scale && pick(scale)))
     } else {
       tensors.set(name, storeDense(weight, isLayerWeight(model, name) ? options.dense : 'f16'))
     }
@@ -127,8 +140,12 @@ function pickFilters(values: ArrayLike<number>, filters: readonly number[] | und
   return filters === undefined || values.length === 1 ? values : filters.map(filter => values[filter]!)
 }
 
-/** Puts the quantized values where the parameters hold latent ones, and adds what is ternary as it is. */
-function withTernary(model: Model, levels: Map<string, TernaryWeight>): Model {
+/** Puts the quantized values where the parameters hold latent ones, and adds what is ternary, or a sum of terms, as it is. */
+function withTernary(
+  model: Model,
+  levels: Map<string, TernaryWeight>,
+  terms: Map<string, TermLevels>,
+): Model {
   const parameters = new Map(model.parameters)
   for (const [name, weight] of levels) {
     const parameter = model.parameters.get(name)
@@ -148,6 +165,8 @@ function withTernary(model: Model, levels: Map<string, TernaryWeight>): Model {
     if (name === undefined || tensor === undefined || levels.has(name)) continue
     const found = detectTernary(tensor)
     if (found !== undefined) levels.set(name, found)
+    const several = found === undefined ? detectTerms(tensor) : undefined
+    if (several !== undefined) terms.set(name, several)
   }
   return { graph: model.graph, parameters }
 }

@@ -1,37 +1,39 @@
-/**
- * A second decoder of weights, written from docs/format.md alone, without speed in mind and without the runtime's
- * code: what both agree on is what the document says.
- */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { type ActivationRange, readSterna, type TernaryTensor } from 'sterna-runtime'
-import { ByteReader, fastCodec, maxCodec, smallCodec } from 'sterna-runtime/format'
+import { ByteReader, contextSets, fastCodec, maxCodec, smallCodec } from 'sterna-runtime/format'
 import { Random } from '../core/index.ts'
-import { encodeContexts, encodeMax, encodeSmall } from './encode-coded.ts'
+import { encodeContexts, encodeMax, encodeSmall, encodeTuned } from './encode-coded.ts'
 import { encodeFast } from './encode-fast.ts'
 import type { Profile } from './encode-tensor.ts'
+import { Bytes, decodeActivations, decodeFile, decodePayload, product } from './testing/slow-decoder.ts'
 import { writeSterna } from './write-sterna.ts'
 
 const directory = path.resolve(import.meta.dirname, '../../../../test/fixtures/format')
 
 interface Vector {
   readonly about: string
-  readonly profile: Profile
+  /** Of today's writer, where one of its profiles makes the same bytes. */
+  readonly profile?: Profile
   readonly tensors: Readonly<Record<string, VectorTensor>>
   /** By number and by name. */
   readonly activations?: readonly (ActivationRange & { readonly value: number; readonly name: string })[]
 }
 
-interface VectorTensor {
+interface VectorTensor extends Partial<VectorTerm> {
   readonly codec: string
   readonly shape: readonly number[]
-  readonly positive?: readonly number[]
-  readonly negative?: readonly number[]
-  /** A character for each weight: -, 0 or +. */
-  readonly assignment?: string
   readonly values?: readonly number[]
+  readonly terms?: readonly VectorTerm[]
+}
+
+interface VectorTerm {
+  readonly positive: readonly number[]
+  readonly negative: readonly number[]
+  /** A character for each weight: -, 0 or +. */
+  readonly assignment: string
 }
 
 const vectors = readdirSync(directory)
@@ -55,25 +57,26 @@ for (const { name, bytes, vector } of vectors) {
       const expected = vector.tensors[key]!
       assert.equal(codecs.get(key), expected.codec)
       assert.deepEqual(tensor.shape, expected.shape)
-      if (tensor.kind === 'dense') assert.deepEqual([...tensor.data], expected.values)
-      else {
-        assert.equal(Array.from(tensor.assignment, level => '-0+'[level + 1]).join(''), expected.assignment)
-        assert.deepEqual([...tensor.positive], expected.positive)
-        assert.deepEqual([...tensor.negative], expected.negative)
-      }
+      if (tensor.kind === 'ternary') expectTerm(tensor, expected as VectorTerm)
+      else if (tensor.storage === 'terms') {
+        assert.equal(tensor.terms.length, expected.terms!.length)
+        for (const [index, term] of tensor.terms.entries()) expectTerm(term, expected.terms![index]!)
+      } else assert.deepEqual([...tensor.data], expected.values)
     }
   })
 
-  test(`the vector ${name} is written again byte for byte`, () => {
-    assert.deepEqual(writeSterna(readSterna(bytes).model, vector.profile), bytes)
-  })
+  if (vector.profile !== undefined) {
+    test(`the vector ${name} is written again byte for byte`, () => {
+      assert.deepEqual(writeSterna(readSterna(bytes).model, vector.profile), bytes)
+    })
+  }
 
   test(`a decoder written from the document reads the weights of ${name}`, () => {
     const decoded = decodeFile(bytes)
     Object.values(vector.tensors).forEach((expected, index) => {
       const { shape, values } = decoded[index]!
       assert.deepEqual(shape, expected.shape)
-      assert.deepEqual(values, expected.values ?? ternaryValues(expected))
+      assert.deepEqual(values, expected.values ?? sumOfTerms(expected))
     })
   })
 }
@@ -100,6 +103,7 @@ test('the vectors cover every codec', () => {
     'max',
     'sign',
     'small',
+    'tuned',
   ])
 })
 
@@ -121,13 +125,20 @@ test('both decoders agree on tensors of any shape in every ternary codec', () =>
       magnitudes: Uint16Array.of(0x3c00, 0x3800),
       assignment,
     }
+    const memory = random.below(6)
+    const tuning = {
+      set: contextSets[random.below(3)]!,
+      order: { channelsFirst: random.below(2) === 0, columnsFirst: random.below(2) === 0 },
+    }
     const payloads = [
-      [smallCodec, encodeSmall(stored)],
-      [maxCodec, encodeMax(stored)],
-      [maxCodec, encodeContexts(stored, random.below(6), true)],
-      [fastCodec, encodeFast(stored)],
-    ] as const
-    for (const [codec, payload] of payloads) {
+      encodeSmall(stored),
+      encodeMax(stored),
+      { codec: smallCodec, payload: encodeContexts(stored, memory, false) },
+      { codec: maxCodec, payload: encodeContexts(stored, memory, true) },
+      { codec: fastCodec, payload: encodeFast(stored) },
+      encodeTuned(stored, tuning, random.below(3) === 0),
+    ]
+    for (const { codec, payload } of payloads) {
       const tensor = codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape)
       assert.deepEqual((tensor as TernaryTensor).assignment, assignment, `${codec.name} [${dims}]`)
       const values = Array.from(assignment, level => (level < 0 ? -0.5 : level))
@@ -136,380 +147,73 @@ test('both decoders agree on tensors of any shape in every ternary codec', () =>
   }
 })
 
-function ternaryValues({ shape, positive, negative, assignment }: VectorTensor): readonly number[] {
-  const perFilter = assignment!.length / (shape[0] ?? 1)
-  return Array.from(assignment!, (character, index) => {
-    const filter = positive!.length === 1 ? 0 : Math.floor(index / perFilter)
+test('both decoders agree on sums of terms of any shape, order and context set', () => {
+  const random = new Random(6)
+  for (let round = 0; round < 40; round++) {
+    const dims = Array.from({ length: 1 + random.below(4) }, () => 1 + random.below(7))
+    const shape = { dims, elements: product(dims), filters: dims[0]! }
+    const terms = Array.from({ length: 2 + random.below(3) }, () => new Int8Array(shape.elements))
+    const nested = random.below(2) === 0
+    for (let index = 0; index < shape.elements; index++) {
+      const reach = random.below(terms.length + 2)
+      const sign = random.below(2) === 0 ? 1 : -1
+      for (const [term, levels] of terms.entries())
+        levels[index] = nested ? (term < reach ? sign : 0) : random.below(3) - 1
+    }
+    const scaled = random.below(2) === 0
+    const scales = Array.from(
+      { length: scaled ? shape.filters : 0 },
+      () => [0x3c00, 0xb800][random.below(2)]!,
+    )
+    const stored = {
+      shape,
+      layout: scaled ? ('scaled' as const) : ('tensor' as const),
+      magnitudes: Uint16Array.of(
+        ...terms.flatMap((_, term) => [0x3c00 - 64 * term, 0x3800 + term]),
+        ...scales,
+      ),
+      assignment: terms[0]!,
+      further: terms.slice(1),
+    }
+    const tuning = {
+      set: contextSets[random.below(3)]!,
+      order: { channelsFirst: random.below(2) === 0, columnsFirst: random.below(2) === 0 },
+    }
+    const { codec, payload } = encodeTuned(stored, tuning, random.below(2) === 0)
+    const tensor = codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape)
+    assert.ok(tensor.kind === 'dense' && tensor.storage === 'terms')
+    for (const [term, { assignment }] of tensor.terms.entries()) {
+      const sign = (index: number) =>
+        scaled && scales[Math.floor((index * shape.filters) / shape.elements)] === 0xb800 ? -1 : 1
+      assert.deepEqual(
+        assignment,
+        terms[term]!.map((level, index) => level * sign(index)),
+      )
+    }
+    assert.deepEqual(decodePayload(codec.id, dims, new Bytes(payload)), [...tensor.data])
+  }
+})
+
+function expectTerm({ assignment, positive, negative }: TernaryTensor, expected: VectorTerm): void {
+  assert.equal(Array.from(assignment, level => '-0+'[level + 1]).join(''), expected.assignment)
+  assert.deepEqual([...positive], expected.positive)
+  assert.deepEqual([...negative], expected.negative)
+}
+
+function sumOfTerms({ shape, terms, ...only }: VectorTensor): readonly number[] {
+  return (terms ?? [only as VectorTerm])
+    .map(term => ternaryValues(shape, term))
+    .reduce((sum, values) => sum.map((value, index) => Math.fround(value + values[index]!)))
+}
+
+function ternaryValues(
+  shape: readonly number[],
+  { positive, negative, assignment }: VectorTerm,
+): readonly number[] {
+  const perFilter = assignment.length / (shape[0] ?? 1)
+  return Array.from(assignment, (character, index) => {
+    const filter = positive.length === 1 ? 0 : Math.floor(index / perFilter)
     if (character === '0') return 0
-    return character === '+' ? positive![filter]! : -negative![filter]!
+    return character === '+' ? positive[filter]! : -negative[filter]!
   })
-}
-
-class Bytes {
-  at = 0
-  readonly all: Uint8Array
-  constructor(all: Uint8Array) {
-    this.all = all
-  }
-  u(count: number): number {
-    let value = 0
-    for (let index = 0; index < count; index++) value += (this.all[this.at++] ?? 0) * 256 ** index
-    return value
-  }
-  varint(): number {
-    const byte = this.u(1)
-    return byte < 128 ? byte : byte - 128 + 128 * this.varint()
-  }
-  list(count: number, next: () => number): number[] {
-    return Array.from({ length: count }, next)
-  }
-}
-
-const shift = (value: number, by: number) => Math.floor(value / 2 ** by)
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
-const product = (values: readonly number[]) => values.reduce((total, value) => total * value, 1)
-
-function half(bits: number): number {
-  const sign = bits >= 0x8000 ? -1 : 1
-  const exponent = shift(bits, 10) % 32
-  const fraction = bits % 1024
-  return exponent === 0 ? (sign * fraction) / 2 ** 24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-}
-
-/** The contents of each section, by its kind. */
-function sectionsOf(file: Uint8Array): ReadonlyMap<number, Uint8Array> {
-  const header = new Bytes(file)
-  header.at = 10
-  const count = header.u(2)
-  header.at = 16
-  let start = 20 + 12 * count
-  return new Map(
-    Array.from({ length: count }, () => {
-      const [kind, length] = [header.u(4), header.u(4)]
-      header.at += 4
-      start += length
-      return [kind, file.subarray(start - length, start)] as const
-    }),
-  )
-}
-
-function decodeActivations(file: Uint8Array) {
-  const section = new Bytes(sectionsOf(file).get(5)!)
-  const ranges = section
-    .list(section.varint(), () => 0)
-    .map(() => ({
-      value: section.varint(),
-      scale: single(section.u(4)),
-      zero: section.u(1),
-      max: section.u(1),
-    }))
-  assert.equal(section.at, section.all.length)
-  return ranges
-}
-
-function single(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits).buffer)[0]!
-}
-
-function decodeFile(file: Uint8Array): readonly { shape: number[]; values: number[] }[] {
-  const sections = sectionsOf(file)
-  const table = new Bytes(sections.get(1)!)
-  let payload = 0
-  return table
-    .list(table.varint(), () => 0)
-    .map(() => {
-      const codec = table.u(1)
-      const shape = table.list(table.varint(), () => table.varint())
-      const length = table.varint()
-      const bytes = new Bytes(sections.get(3)!.subarray(payload, payload + length))
-      payload += length
-      return { shape, values: decodePayload(codec, shape, bytes) }
-    })
-}
-
-function decodePayload(codec: number, shape: readonly number[], bytes: Bytes): number[] {
-  const elements = product(shape)
-  const filters = shape[0] ?? 1
-  const plainHalf = () => half(bytes.u(2))
-  const scaled = (scales: number[], codes: number[]) =>
-    codes.map((code, index) => Math.fround(code * scales[Math.floor((index * filters) / elements)]!))
-  switch (codec) {
-    case 1:
-      return bytes.list(elements, () => single(bytes.u(4)))
-    case 2:
-      return bytes.list(elements, plainHalf)
-    case 3:
-      return scaled(
-        bytes.list(filters, plainHalf),
-        bytes.list(elements, () => ((bytes.u(1) + 128) % 256) - 128),
-      )
-    case 4:
-    case 5: {
-      const magnitudes = readMagnitudes(bytes.u(1), filters, plainHalf)
-      const bits = (count: number) => {
-        const start = bytes.at
-        bytes.at += Math.ceil(count / 8)
-        return Array.from({ length: count }, (_, i) => shift(bytes.all[start + shift(i, 3)]!, i % 8) % 2)
-      }
-      const mask = codec === 4 ? bits(elements) : new Array<number>(elements).fill(1)
-      const signs = bits(sum(mask))
-      let next = 0
-      return magnitudes(mask.map(bit => (bit === 0 ? 0 : 1 - 2 * signs[next++]!)))
-    }
-    case 7: {
-      const coder = new Decisions(bytes)
-      const learned = new Learned(coder, 250)
-      return bytes.list(elements, () => codedHalf(coder, learned))
-    }
-    case 8: {
-      const coder = new Decisions(bytes)
-      const learned = new Learned(coder, 250)
-      const scales = bytes.list(filters, () => codedHalf(coder, learned))
-      const codes = new Learned(coder, 250)
-      return scaled(
-        scales,
-        bytes.list(elements, () => learnedByte(codes) - 128),
-      )
-    }
-    case 6:
-    case 10:
-      return decodeContexts(bytes, shape, codec === 10)
-    case 9:
-      return decodeFast(bytes, shape)
-    default:
-      throw new Error(`codec ${codec}`)
-  }
-}
-
-/** Reads the magnitudes; returns what makes weights of assignments as they lie in the file. */
-function readMagnitudes(layout: number, filters: number, next: () => number): (a: number[]) => number[] {
-  const list = (count: number) => Array.from({ length: count }, next)
-  const count = layout === 1 ? filters : 1
-  const positive = list(count)
-  const negative = list(count)
-  const scale = layout === 2 ? list(filters) : undefined
-  return assignment =>
-    assignment.map((stored, index) => {
-      const filter = Math.floor((index * filters) / assignment.length)
-      const factor = scale?.[filter] ?? 1
-      if (stored === 0) return 0
-      const magnitude = (stored > 0 ? positive : negative)[count === 1 ? 0 : filter]!
-      return stored * factor * magnitude
-    })
-}
-
-class Decisions {
-  range = 2 ** 24 - 1
-  code: number
-  readonly bytes: Bytes
-  constructor(bytes: Bytes) {
-    this.bytes = bytes
-    this.code = 65_536 * bytes.u(1) + 256 * bytes.u(1) + bytes.u(1)
-  }
-  next(p: number): number {
-    const bound = shift(this.range * p, 16)
-    const decision = this.code < bound ? 1 : 0
-    if (decision === 1) this.range = bound
-    else {
-      this.range -= bound
-      this.code -= bound
-    }
-    while (this.range < 65_536) {
-      this.range *= 256
-      this.code = 256 * this.code + this.bytes.u(1)
-    }
-    return decision
-  }
-}
-
-/** Contexts by any key. */
-class Learned {
-  readonly coder: Decisions
-  readonly memory: number
-  readonly start: (key: string) => { P: number; n: number }
-  readonly contexts = new Map<string, { P: number; n: number }>()
-  constructor(coder: Decisions, memory: number, start = (_key: string) => ({ P: 2 ** 23, n: 0 })) {
-    this.coder = coder
-    this.memory = memory
-    this.start = start
-  }
-  of(key: string): { P: number; n: number } {
-    const context = this.contexts.get(key) ?? this.start(key)
-    this.contexts.set(key, context)
-    return context
-  }
-  p(key: string): number {
-    const upper = shift(this.of(key).P, 8)
-    return upper % 2 === 0 ? upper + 1 : upper
-  }
-  learn(key: string, decision: number): void {
-    const context = this.of(key)
-    const r = Math.floor(65_536 / (2 * context.n + 3))
-    if (decision === 1) context.P += shift(shift(2 ** 24 - context.P, 9) * r, 6)
-    else context.P -= shift(shift(context.P, 9) * r, 6)
-    if (context.n < this.memory) context.n++
-  }
-  next(key: string): number {
-    const decision = this.coder.next(this.p(key))
-    this.learn(key, decision)
-    return decision
-  }
-}
-
-function learnedByte(learned: Learned): number {
-  let bits = ''
-  while (bits.length < 8) bits += learned.next(bits)
-  return Number.parseInt(bits, 2)
-}
-
-function codedHalf(coder: Decisions, learned: Learned): number {
-  let bits = learnedByte(learned)
-  for (let place = 0; place < 8; place++) bits = 2 * bits + coder.next(32_768)
-  return half(bits)
-}
-
-function geometry(shape: readonly number[]) {
-  const [filters = 1, channels = 1] = shape
-  const columns = shape.length > 2 ? shape.at(-1)! : 1
-  return { filters, channels, columns, rows: product(shape) / (filters * channels * columns) }
-}
-
-function decodeContexts(bytes: Bytes, shape: readonly number[], mixed: boolean): number[] {
-  const elements = product(shape)
-  const flags = bytes.u(1)
-  const fixed = shift(flags, 2) % 2 === 1
-  const [d, e] = fixed ? [bytes.u(2), bytes.u(2)] : [bytes.u(1), bytes.u(1)]
-  const coder = new Decisions(bytes)
-  const upper = new Learned(coder, 250)
-  const weights = readMagnitudes(flags % 4, shape[0] ?? 1, () => codedHalf(coder, upper))
-  if (fixed) {
-    return weights(Array.from({ length: elements }, () => (coder.next(d) === 0 ? 0 : 1 - 2 * coder.next(e))))
-  }
-  const memory = [30, 60, 125, 250, 500, 1000][shift(flags, 5)]!
-  const { filters, channels, rows, columns } = geometry(shape)
-  const K = rows * columns
-  const live = (bit: number, count: number) => {
-    const learned = new Learned(coder, 125)
-    return Array.from({ length: count }, () => shift(flags, bit) % 2 === 0 || learned.next('') === 1)
-  }
-  const liveFilters = live(3, filters)
-  const liveChannels = live(4, channels)
-  const learned = new Learned(coder, memory, key => ({ P: 65_536 * (key.startsWith('-') ? e : d), n: 2 }))
-  const mix = new Map<string, number[]>()
-  const a: number[][][][] = Array.from({ length: filters }, () =>
-    Array.from({ length: channels }, () =>
-      Array.from({ length: rows }, () => new Array<number>(columns).fill(0)),
-    ),
-  )
-  const c = new Array<number>(channels).fill(0)
-  let F = 0
-  liveFilters.forEach((filterLives, filter) => {
-    if (!filterLives) return
-    let f = 0
-    let C = 0
-    liveChannels.forEach((channelLives, channel) => {
-      if (!channelLives) return
-      const qc = L(16 * c[channel]! + d) - L(F * K + 16) - L(d) + 64
-      const qf = L(16 * f + d) - L(C * K + 16) - L(d) + 64
-      let found = 0
-      for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) {
-          const near = (dy: number, dx: number): number | undefined =>
-            K > 1 ? a[filter]![channel]![row + dy]?.[column + dx] : a[filter + dy]?.[channel + dx]?.flat()[0]
-          const left = near(0, -1) ?? 0
-          const up = near(-1, 0) ?? 0
-          const neighbours = left * up !== 0 ? (left === up ? 2 : 3) : left + up === 0 ? 0 : 1
-          const others = [
-            [near(0, -1), near(-1, 0), near(-1, -1), near(-1, 1)],
-            [near(0, -1), near(-1, 0), near(0, -2), near(-2, 0)],
-          ].map(list => list.map(value => value ?? 'none').join())
-          const rest = [`2 ${others[0]}`, `3 ${others[1]}`, `4 ${seven(qc, 3)} ${seven(qf, 3)}`]
-          const decide = (set: string, first: string): number => {
-            const keys = [`${set} 1 ${first}`, ...rest.map(key => `${set} ${key}`)]
-            if (!mixed) return learned.next(keys[0]!)
-            const name = set === '-' ? set : `${neighbours}`
-            const W = mix.get(name) ?? [22_000, 22_000, 22_000, 22_000]
-            const z = keys.map(key => stretch(learned.p(key)))
-            const total = shift(sum(z.map((value, index) => shift(W[index]! * value, 2))), 14)
-            const p = logistic(Math.min(2047, Math.max(-2047, total)))
-            const b = coder.next(p)
-            mix.set(
-              name,
-              W.map((weight, i) =>
-                Math.min(524_287, Math.max(-524_287, weight + shift(z[i]! * (65_536 * b - p), 14))),
-              ),
-            )
-            for (const key of keys) learned.learn(key, b)
-            return b
-          }
-          if (decide('0', `${neighbours} ${seven(qc + qf, 4)}`) === 0) continue
-          a[filter]![channel]![row]![column] = 1 - 2 * decide('-', `${left + up}`)
-          found++
-        }
-      }
-      f += found
-      c[channel]! += found
-      C++
-    })
-    F++
-  })
-  return weights(a.flat(3))
-}
-
-function L(v: number): number {
-  const k = Math.floor(Math.log2(v))
-  return 16 * k + Math.floor((16 * v) / 2 ** k) - 16
-}
-
-const seven = (q: number, s: number) => Math.min(6, Math.max(0, shift(q + 2 ** (s - 1), s) + 3))
-
-const T = [
-  22, 36, 60, 98, 162, 267, 439, 720, 1179, 1921, 3108, 4971, 7812, 11_955, 17_625, 24_743, 32_768, 40_793,
-  47_911, 53_581, 57_724, 60_565, 62_428, 63_615, 64_357, 64_816, 65_097, 65_269, 65_374, 65_438, 65_476,
-  65_500, 65_514,
-]
-
-function logistic(x: number): number {
-  const i = shift(x + 2048, 7)
-  const j = (x + 2048) % 128
-  return shift(T[i]! * (128 - j) + T[i + 1]! * j + 64, 7)
-}
-
-function stretch(p: number): number {
-  for (let x = -2047; x < 2047; x++) if (logistic(x) >= 16 * shift(p, 4)) return x
-  return 2047
-}
-
-function decodeFast(bytes: Bytes, shape: readonly number[]): number[] {
-  const flags = bytes.u(1)
-  const weights = readMagnitudes(flags % 4, shape[0] ?? 1, () => half(bytes.u(2)))
-  const one = shift(flags, 2) === 1
-  const contexts = bytes.list(one ? 1 : 9, () => bytes.u(3))
-  const x = bytes.list(4, () => bytes.u(4))
-  const { rows, columns } = geometry(shape)
-  const [height, width] = rows * columns > 1 ? [rows, columns] : [1, 8]
-  const elements = product(shape)
-  const groups = Math.ceil(elements / (4 * height * width))
-  const a = new Array<number>(groups * 4 * height * width).fill(0)
-  for (let group = 0; group < groups; group++) {
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
-        for (let k = 0; k < 4; k++) {
-          const at = ((4 * group + k) * height + row) * width + column
-          const left = column > 0 ? a[at - 1]! : 0
-          const up = row > 0 ? a[at - width]! : 0
-          const packed = contexts[one ? 0 : 3 * left + up + 4]!
-          const z = packed % 4096
-          const p = shift(packed, 12)
-          const slot = x[k]! % 4096
-          const [level, begin, frequency] =
-            slot < z ? [0, 0, z] : slot < z + p ? [1, z, p] : [-1, z + p, 4096 - z - p]
-          a[at] = level!
-          x[k] = frequency! * shift(x[k]!, 12) + slot - begin!
-          if (x[k]! < 2 ** 15) x[k] = 65_536 * x[k]! + bytes.u(2)
-        }
-      }
-    }
-  }
-  return weights(a.slice(0, elements))
 }

@@ -55,7 +55,7 @@ function factorsOf({ positive, negative, scale }: Levels): MagnitudeFactors | un
  * common factor may move between levels and scales: of all binary16 numbers for the larger level, those are
  * looked at closely that leave the ratio of the levels almost exact, as an error there is shared by all filters.
  */
-function balanced(positive: number, negative: number, scale: readonly number[]): MagnitudeFactors {
+export function balanced(positive: number, negative: number, scale: readonly number[]): MagnitudeFactors {
   const larger = Math.max(positive, negative)
   const ratio = larger === 0 ? 0 : Math.min(positive, negative) / larger
   const power = largerLevelPower(larger, scale)

@@ -1,6 +1,12 @@
 /** How well the ternary layers of a file are coded: against their entropy, against other formats. */
-import type { FileAccount, PackedModel } from 'sterna-runtime'
-import { type CodingSize, type Compressor, compareCodings } from '../pack/index.ts'
+import type { FileAccount, PackedModel, TernaryTensor } from 'sterna-runtime'
+import {
+  type CodingSize,
+  type Compressor,
+  compareCodings,
+  encodeTensor,
+  type Profile,
+} from '../pack/index.ts'
 
 export interface CodingFigures {
   readonly weights: number
@@ -40,7 +46,7 @@ export function reportCodings(
     const tensor = name === undefined ? undefined : packed.tensors.get(name)
     if (name === undefined || tensor?.kind !== 'ternary') return []
     const { weights, zeros, entropyBytes, codings } = compareCodings(tensor, compressors)
-    const profile = codec === 'mask-sign' || codec === 'sign' ? 'plain' : codec
+    const profile = profileOf(tensor, codec, bytes)
     const codedBytes = codings.find(coding => coding.name === profile)!.bytes
     return [
       {
@@ -64,6 +70,13 @@ export function reportCodings(
     otherBytes: fileBytes - totals.codedBytes - totals.magnitudeBytes,
     fileBytes,
   }
+}
+
+/** The profile whose payload this is: of the range-coded ones, `small` or else `max` makes as many bytes. */
+function profileOf(tensor: TernaryTensor, codec: string, bytes: number): Profile {
+  if (codec === 'mask-sign' || codec === 'sign') return 'plain'
+  if (codec === 'fast' || codec === 'max') return codec
+  return encodeTensor(tensor, 'weights', 'small').payload.length === bytes ? 'small' : 'max'
 }
 
 function addUp(layers: readonly LayerCodings[]): CodingFigures {

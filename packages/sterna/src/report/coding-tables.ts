@@ -4,7 +4,7 @@ import { type Column, textTable } from './text-table.ts'
 import { formatBytes, formatCount, formatPercent, formatTimes } from './units.ts'
 
 /** The formats that count bits by a rule; compressors stand beside the entropy instead. */
-const formats = ['2-bit', 'TQ1_0', 'mask + sign', 'CSR', 'CER'] as const
+const formats = ['2-bit', 'TQ1_0', 'mask + sign', 'CSR', 'CER', 'CSER'] as const
 const profiles: readonly string[] = ['plain', 'fast', 'small', 'max']
 
 /** What `sterna inspect --codings` prints: bytes of the ternary layers, two tables that fit 80 columns. */

@@ -11,7 +11,7 @@ export interface PackedLayerReport {
   readonly op: string
   readonly shape: readonly number[]
   /** 'ternary', or how the dense weights are stored. */
-  readonly method: 'ternary' | 'f32' | 'f16' | 'i8'
+  readonly method: 'ternary' | 'f32' | 'f16' | 'i8' | 'terms'
   readonly codec: string
   readonly weights: number
   readonly zeros: number

@@ -1,0 +1,71 @@
+/** Chooses contexts and order for a ternary tensor: by what each would come to on a part of it. */
+import { type BitCoder, type ContextSet, geometryOf, type ScanOrder } from 'sterna-runtime/format'
+import { codeTerms, type StoredTernary } from './encode-coded.ts'
+
+export interface Tuning {
+  readonly set: ContextSet
+  readonly order: ScanOrder
+}
+
+/** What the codecs `small` and `max` use. */
+export const naturalTuning: Tuning = {
+  set: 'plane',
+  order: { channelsFirst: false, columnsFirst: false },
+}
+
+/** What a trial looks at, in whole filters from the first on: this many weights, or this share of all. */
+const trialWeights = 1 << 13
+const trialShare = 1 / 4
+/** Less than the byte that `tuned` has more in front is no gain. */
+const leastGain = 8
+
+/** The tuning that codes the tensor, or its first 8 thousand weights or first quarter,, in the fewest bits. */
+export function chooseTuning(tensor: StoredTernary): Tuning {
+  const part = firstFilters(tensor)
+  const { filters, channels, rows, columns } = geometryOf(part.shape)
+  let best = naturalTuning
+  let leastBits = countBits(part, best)
+  const attempt = (tuning: Tuning): void => {
+    const bits = countBits(part, tuning)
+    if (bits > leastBits - leastGain) return
+    best = tuning
+    leastBits = bits
+  }
+  attempt({ ...best, set: rows * columns === 1 ? 'matrix' : 'kernel' })
+  if (filters > 1 && channels > 1) attempt({ ...best, order: { ...best.order, channelsFirst: true } })
+  if (rows > 1 && columns > 1) attempt({ ...best, order: { ...best.order, columnsFirst: true } })
+  return best
+}
+
+function firstFilters(tensor: StoredTernary): StoredTernary {
+  const { dims, elements, filters } = tensor.shape
+  const perFilter = elements / filters
+  const weights = Math.max(trialWeights, trialShare * elements)
+  const count = Math.max(1, Math.min(filters, Math.floor(weights / perFilter)))
+  const end = count * perFilter
+  const cut = (levels: Int8Array) => levels.subarray(0, end)
+  return {
+    ...tensor,
+    shape: { dims: dims.map((size, axis) => (axis === 0 ? count : size)), elements: end, filters: count },
+    assignment: cut(tensor.assignment),
+    ...(tensor.further && { further: tensor.further.map(cut) }),
+  }
+}
+
+function countBits(tensor: StoredTernary, tuning: Tuning): number {
+  const counter = new BitCounter()
+  codeTerms(counter, tensor, tuning, false)
+  return counter.bits
+}
+
+const costs = Float64Array.from({ length: 4096 }, (_, p) => -Math.log2((p + 0.5) / 4096))
+
+/** Adds up what decisions cost without writing them. */
+class BitCounter implements BitCoder {
+  bits = 0
+
+  code(p: number, bit: number): number {
+    this.bits += costs[(bit === 1 ? p : 0x1_0000 - p) >> 4]!
+    return bit
+  }
+}
