@@ -52,7 +52,16 @@ export type Kernel =
     }
   /** Fully connected on bytes, by tables of the sums of four inputs or by lists. */
   | { readonly name: ByteRowsKernel; readonly shape: ByteRowsShape }
-  | { readonly name: 'quantize' | 'dequantize' | 'byte-window' | 'byte-maximum' | 'byte-mean' | 'byte-copy' }
+  | {
+      readonly name:
+        | 'byte-dense'
+        | 'quantize'
+        | 'dequantize'
+        | 'byte-window'
+        | 'byte-maximum'
+        | 'byte-mean'
+        | 'byte-copy'
+    }
   /** The output is the input under another name. */
   | { readonly name: 'alias' }
   | { readonly name: 'reference' }

@@ -44,6 +44,10 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
         multiplications: (1 + added) * outputs,
       }
     }
+    case 'dense': {
+      const products = (sizeOf(operation.linear.weight.shape) * outputs) / operation.linear.filters
+      return { additions: products + outputs, multiplications: products + outputs }
+    }
     case 'matrix': {
       // By lookup as well: a table's sums stand for the additions.
       const { linear } = operation

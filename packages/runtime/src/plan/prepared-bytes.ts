@@ -4,7 +4,7 @@ import { byteRowsSizes } from './integer/byte-rows.ts'
 import type { ByteConvolution } from './integer/byte-step.ts'
 import { countSigns } from './integer/requantize.ts'
 import { type Shape, sizeOf } from './shape.ts'
-import type { Step } from './steps.ts'
+import type { LinearStep, Step } from './steps.ts'
 
 /** Sizes in bytes of what the list kernels read; `kernels/wasm` writes exactly this. */
 export const recordBytes = { equal: 16, two: 20, weighted: 8, max: 4, mean: 16 } as const
@@ -24,6 +24,13 @@ function byteListBytes(
   return filters.length * byteRecordBytes + entries * (wide ? 4 : 2)
 }
 
+/** Of a convolution with 8-bit weights: pairs of offsets, filters, and room for a tile's inputs in pairs. */
+export function denseByteSizes({ depth, filters }: LinearStep) {
+  const pairs = Math.ceil(depth / 2)
+  const [offsets, weights, scratch] = [8 * pairs, filters * (12 + 4 * pairs), 64 * pairs]
+  return { pairs, offsets, weights, bytes: offsets + weights + scratch }
+}
+
 /** Outputs of one block of a dense matrix: eight vectors of four. */
 export const denseBlock = 32
 
@@ -36,6 +43,7 @@ export function preparedBytes(
 ): number {
   if (step.kind === 'bytes') {
     if (kernel.name === 'byte-lists') return byteListBytes(step.operation as ByteConvolution, kernel)
+    if (step.operation.op === 'dense') return denseByteSizes(step.operation.linear).bytes
     if (kernel.name === 'byte-lookup' || kernel.name === 'byte-gather') {
       return byteRowsSizes(kernel.name, kernel.shape).bytes
     }

@@ -7,6 +7,7 @@ import type { ConvAttributes } from '../../operators.ts'
 import type { ByteMatrixLayer } from '../../plan/integer/byte-step.ts'
 import type { FilterRequantization } from '../../plan/integer/requantize.ts'
 import type { Shape } from '../../plan/shape.ts'
+import { conv } from './convolution.ts'
 
 type Sizes3 = readonly [number, number, number]
 type Sizes4 = readonly [number, number, number, number]
@@ -137,6 +138,48 @@ export function connectBytes(layer: ByteMatrixLayer, x: Uint8Array): Float32Arra
     output[o] = Math.fround(products[0] + products[1]) + (bias?.[o] ?? 0)
   }
   return output
+}
+
+export interface DenseByteLayer {
+  readonly attributes: ConvAttributes
+  /** [O, C/groups, kH, kW] */
+  readonly codes: Int8Array
+  readonly weightShape: Shape
+  /** Of each filter: its scale × the input's. */
+  readonly factors: Float32Array
+  /** [O] */
+  readonly bias?: Float32Array
+  readonly inputZero: number
+}
+
+/**
+ * x [C, H, W] → numbers [O, H', W']: the exact sum of code × (q − zero), then × the filter's factor + its bias, each
+ * operation rounded to float32.
+ */
+export function convolveDense(
+  { attributes, codes, weightShape, factors, bias, inputZero }: DenseByteLayer,
+  x: Uint8Array,
+  inputShape: Shape,
+  outputShape: Shape,
+): Float32Array {
+  const ones = Float32Array.from(x, byte => byte - inputZero)
+  const output = {
+    shape: [1, ...outputShape],
+    data: new Float32Array(outputShape.reduce((a, b) => a * b, 1)),
+  }
+  conv(
+    attributes,
+    [
+      { shape: [1, ...inputShape], data: ones },
+      { shape: weightShape, data: Float32Array.from(codes) },
+    ],
+    output,
+  )
+  const pixels = output.data.length / factors.length
+  return output.data.map((sum, i) => {
+    const o = Math.floor(i / pixels)
+    return Math.fround(sum * factors[o]!) + (bias?.[o] ?? 0)
+  })
 }
 
 /** x [C, …] → numbers [C]: the exact sum of q − zero × (scale / count), each operation rounded to float32. */

@@ -1,9 +1,17 @@
 /** Carries out a step on bytes with the reference kernels; bytes lie in the order of the value's numbers. */
 import type { TernaryTensor } from '../../file/types.ts'
-import type { ByteMatrix, ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
+import type { ByteDense, ByteMatrix, ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
 import { isMoving, movementOf } from '../../plan/moves.ts'
 import type { Shape } from '../../plan/shape.ts'
-import { averageBytes, connectBytes, convolveBytes, dequantizeBytes, quantizeBytes } from './integer.ts'
+import type { Bounds } from '../../plan/steps.ts'
+import {
+  averageBytes,
+  connectBytes,
+  convolveBytes,
+  convolveDense,
+  dequantizeBytes,
+  quantizeBytes,
+} from './integer.ts'
 import { move } from './movement.ts'
 import { maxPool } from './pooling.ts'
 
@@ -39,6 +47,9 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
       bytesOf(target).set(output)
       return
     }
+    case 'dense':
+      runDense(operation, values)
+      return
     case 'matrix':
       runMatrix(operation, values)
       return
@@ -65,9 +76,30 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
   }
 }
 
+const inside = (numbers: Float32Array, bounds: Bounds | undefined): Float32Array =>
+  bounds === undefined ? numbers : numbers.map(y => Math.min(Math.max(y, bounds.min), bounds.max))
+
+function runDense({ linear, source, target, codes, factors }: ByteDense, values: ByteValues): void {
+  const { node, weight, bias, bounds } = linear
+  if (node.op !== 'Conv') throw new TypeError(`${node.op} is no convolution`)
+  const numbers = convolveDense(
+    {
+      attributes: node.attributes,
+      codes,
+      weightShape: weight.shape,
+      factors,
+      ...(bias && { bias }),
+      inputZero: source.range.zero,
+    },
+    values.bytes(source.value),
+    values.shape(source.value).slice(1),
+    values.shape(target.value).slice(1),
+  )
+  values.bytes(target.value).set(quantizeBytes(inside(numbers, bounds), target.range))
+}
+
 function runMatrix({ linear, layer, source, target }: ByteMatrix, values: ByteValues): void {
-  const { min, max } = linear.bounds ?? { min: -Infinity, max: Infinity }
-  const numbers = connectBytes(layer, values.bytes(source.value)).map(y => Math.min(Math.max(y, min), max))
+  const numbers = inside(connectBytes(layer, values.bytes(source.value)), linear.bounds)
   if (target === undefined) values.numbers(linear.output).set(numbers)
   else values.bytes(target.value).set(quantizeBytes(numbers, target.range))
 }

@@ -26,6 +26,15 @@ export function randomDense(random: Random, shape: readonly number[]): PackedTen
   return { kind: 'dense', storage: 'f32', shape, data: randomArray(random, sizeOf(shape)) }
 }
 
+/** Weights of 8 bits with a scale for each filter. */
+export function randomInt8(random: Random, shape: readonly number[]): PackedTensor {
+  const codes = Int8Array.from({ length: sizeOf(shape) }, () => Math.round(254 * random()) - 127)
+  const scale = Float32Array.from({ length: shape[0]! }, () => 0.002 + 0.001 * random())
+  const depth = codes.length / shape[0]!
+  const data = Float32Array.from(codes, (code, i) => code * scale[Math.floor(i / depth)]!)
+  return { kind: 'dense', storage: 'i8', shape, data, codes, scale }
+}
+
 /** @param zeros share of weights that are 0; @param magnitudes numbers of (w_p, w_n) pairs: 1 or one a filter */
 export function randomTernary(
   random: Random,

@@ -82,6 +82,7 @@ export function bindStep(
     case 'reference':
       return undefined
     case 'byte-lists':
+    case 'byte-dense':
     case 'byte-lookup':
     case 'byte-gather':
     case 'quantize':

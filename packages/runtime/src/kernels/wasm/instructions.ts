@@ -59,7 +59,7 @@ export const i32 = {
   load8: (address: Code, offset = 0): Code => [address, 0x2d, 0, unsigned(offset)], // zero-extended
   load16: (address: Code, offset = 0): Code => [address, 0x2f, 1, unsigned(offset)], // zero-extended
   store: (address: Code, value: Code): Code => [address, value, 0x36, at(0)],
-  store8: (address: Code, value: Code): Code => [address, value, 0x3a, 0, 0],
+  store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, unsigned(offset)],
 }
 
 export const i64 = {
@@ -125,7 +125,14 @@ export const v128 = {
   /** Four bytes, and zeros above. */
   loadWord: (address: Code): Code => [address, simd(0x5c), 0, 0],
   /** The lower eight bytes. */
-  storeHalf: (address: Code, value: Code): Code => [address, value, simd(0x5b), 0, 0, 0],
+  storeHalf: (address: Code, value: Code, offset = 0): Code => [
+    address,
+    value,
+    simd(0x5b),
+    0,
+    unsigned(offset),
+    0,
+  ],
   storeWord: (address: Code, value: Code): Code => [address, value, simd(0x5a), 0, 0, 0],
   zero: [simd(0x0c), new Uint8Array(16)] as Code,
   /** The same sixteen bytes always. */
@@ -149,6 +156,9 @@ export const i8x16 = {
   narrow: binary(simd(0x66)),
 }
 
+const interleaved = (first: number): Code =>
+  [0, 2, 4, 6].flatMap(byte => [0, 16].flatMap(from => [first + byte + from, first + byte + from + 1]))
+
 /** Eight 16-bit numbers. */
 export const i16x8 = {
   splat: (value: Code): Code => [value, simd(0x10)],
@@ -167,6 +177,11 @@ export const i16x8 = {
   shiftRightUnsigned: shift(0x8d),
   /** The lower eight bytes, unsigned. */
   fromBytes: (value: Code): Code => [value, simd(0x89)],
+  /** The upper eight bytes, unsigned. */
+  fromHighBytes: (value: Code): Code => [value, simd(0x8a)],
+  /** a0 b0 a1 b1 … of the lower or the upper four numbers. */
+  interleaveLow: (a: Code, b: Code): Code => [a, b, simd(0x0d), interleaved(0)],
+  interleaveHigh: (a: Code, b: Code): Code => [a, b, simd(0x0d), interleaved(8)],
   /** Sums of neighbouring unsigned bytes. */
   pairSums: (value: Code): Code => [value, simd(0x7d)],
   narrow: binary(simd(0x85)), // two vectors of signed 32-bit numbers, saturating
@@ -179,6 +194,8 @@ export const i32x4 = {
   splat: (value: Code): Code => [value, simd(0x11)],
   /** The lower four 16-bit numbers, unsigned. */
   fromShorts: (value: Code): Code => [value, simd(0xa9)],
+  /** Products of signed 16-bit numbers, those of neighbours added up. */
+  dot: binary(simd(0xba)),
   /** The upper four 16-bit numbers, unsigned. */
   fromHighShorts: (value: Code): Code => [value, simd(0xaa)],
   shiftLeft: shift(0xab),

@@ -51,8 +51,22 @@ export interface ByteMatrix {
   readonly target: Place | undefined
 }
 
+/** A convolution with 8-bit weights: w = code × the filter's scale. */
+export interface ByteDense {
+  readonly op: 'dense'
+  readonly linear: LinearStep
+  readonly window: Window
+  readonly source: Place
+  readonly target: Place
+  /** [O, C, kH, kW] */
+  readonly codes: Int8Array
+  /** Scale of each filter × the input's. */
+  readonly factors: Float32Array
+}
+
 export type ByteOperation =
   | ByteConvolution
+  | ByteDense
   | ByteMatrix
   | { readonly op: 'quantize'; readonly source: string; readonly target: Place }
   | { readonly op: 'dequantize'; readonly source: Place; readonly target: string }
@@ -97,6 +111,7 @@ export function placesOf({ operation }: ByteStep): {
     case 'dequantize':
     case 'mean':
       return { reads: [operation.source] }
+    case 'dense':
     case 'spread':
     case 'maximum':
       return { reads: [operation.source], writes: operation.target }

@@ -11,6 +11,11 @@ export function chooseByteKernel({ operation }: ByteStep): Choice {
   switch (operation.op) {
     case 'convolution':
       return chooseConvolution(operation)
+    case 'dense':
+      return {
+        kernel: { name: 'byte-dense' },
+        reason: 'the weights are not ternary; in 8 bits two multiply at a time',
+      }
     case 'matrix':
       return chooseMatrix(operation)
     case 'quantize':

@@ -1,7 +1,8 @@
 /** Which layers integer arithmetic can compute, and with which numbers. */
-import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
+import type { ActivationRange, Int8Tensor, TernaryTensor } from '../../file/types.ts'
+import type { Shape } from '../shape.ts'
 import type { Bounds, LinearStep } from '../steps.ts'
-import type { ByteConvolution, ByteMatrixLayer } from './byte-step.ts'
+import type { ByteConvolution, ByteDense, ByteMatrixLayer } from './byte-step.ts'
 import { countSigns, type FilterRequantization, maxCount, requantizeFilter } from './requantize.ts'
 
 /** Beyond this many positions a window's taps are not worth a plane each. */
@@ -62,6 +63,41 @@ export function matrixFits(step: LinearStep, ranges: Ranges): ByteMatrixLayer | 
     ...(bias && { bias }),
     inputZero: input.zero,
   }
+}
+
+/** More weights than this could sum up to more than 32 bits. */
+const mostDenseWeights = 1 << 15
+/** Outputs of one tile; smaller maps leave lanes idle. */
+export const denseTile = 16
+
+/** Whether a layer that is not ternary can run on bytes, whatever the ranges. */
+export function isByteDense({ weight, convolution, residual, depth }: LinearStep, output: Shape): boolean {
+  if (
+    weight.kind !== 'dense' ||
+    weight.storage !== 'i8' ||
+    convolution === undefined ||
+    residual !== undefined
+  )
+    return false
+  const [height, width] = convolution.window.kernel
+  return (
+    convolution.groups === 1 &&
+    height * width <= largestWindow &&
+    depth <= mostDenseWeights &&
+    output[2]! * output[3]! >= denseTile
+  )
+}
+
+/** The numbers a convolution with 8-bit weights works with on bytes, or undefined. */
+export function denseFits(
+  step: LinearStep,
+  ranges: Ranges,
+  output: Shape,
+): Pick<ByteDense, 'codes' | 'factors'> | undefined {
+  const input = ranges.get(step.input)
+  if (input === undefined || !ranges.has(step.output) || !isByteDense(step, output)) return undefined
+  const { codes, scale } = step.weight as Int8Tensor
+  return { codes, factors: scale.map(factor => factor * input.scale) }
 }
 
 /** Why a ternary layer cannot run on bytes whatever the ranges, or undefined. */

@@ -2,7 +2,7 @@
 import type { PackedModel, TernaryTensor } from '../../file/types.ts'
 import { inferShapes } from '../shapes.ts'
 import { fuseSteps, type LinearStep } from '../steps.ts'
-import { structureProblem } from './fit.ts'
+import { isByteDense, structureProblem } from './fit.ts'
 import { passesThrough } from './lower.ts'
 import { countSigns, maxSum } from './requantize.ts'
 
@@ -10,10 +10,17 @@ export interface IntegerValue {
   readonly name: string
   /** The largest byte with which no sum over it leaves 16 bits, whatever the activations are; at most 255. */
   readonly maxLevel: number
+  /**
+   * The largest byte that costs no speed: 127 where ternary convolutions add up bytes two by two, 63 where only fully
+   * connected layers look up sums of four, else 255.
+   */
+  readonly fastLevel: number
 }
 
 /** With fewer levels than this a layer is better computed in numbers. */
 const fewestLevels = 63
+const listLevel = 127
+const lookupLevel = 63
 
 /**
  * The values that need a range (`PackedModel.activations`) for every ternary layer that can work on bytes to do so:
@@ -22,32 +29,50 @@ const fewestLevels = 63
  * @throws SternaError as `inferShapes` does
  */
 export function integerValues(model: PackedModel): readonly IntegerValue[] {
-  const steps = fuseSteps(model, inferShapes(model))
+  const shapes = inferShapes(model)
+  const steps = fuseSteps(model, shapes)
   const origins = new Map<string, string>()
   const originOf = (name: string): string => origins.get(name) ?? name
-  const levels = new Map<string, number>()
-  const ask = (name: string, maxLevel: number): void => {
-    const origin = originOf(name)
-    levels.set(origin, Math.min(levels.get(origin) ?? 0xff, maxLevel))
+  const values = new Map<string, IntegerValue & { readonly byLists: boolean }>()
+  const ask = (value: string, maxLevel: number, fastLevel: number): void => {
+    const name = originOf(value)
+    const known = values.get(name) ?? { maxLevel: 0xff, fastLevel: 0xff, byLists: false }
+    const byLists = known.byLists || fastLevel === listLevel
+    values.set(name, {
+      name,
+      maxLevel: Math.min(known.maxLevel, maxLevel),
+      fastLevel: byLists ? listLevel : Math.min(known.fastLevel, fastLevel),
+      byLists,
+    })
   }
   for (const step of steps) {
     if (step.kind === 'node' && passesThrough(step.node)) {
       origins.set(step.output, originOf(step.node.inputs[0]!))
     }
-    if (step.kind !== 'linear' || step.weight.kind !== 'ternary') continue
+    if (step.kind !== 'linear') continue
+    if (step.weight.kind !== 'ternary') {
+      if (!isByteDense(step, shapes.get(step.output)!)) continue
+      ask(step.input, 0xff, 0xff)
+      ask(step.output, 0xff, 0xff)
+      continue
+    }
     if (structureProblem(step) !== undefined) continue
     if (step.convolution === undefined) {
       // What a fully connected layer writes gets a range where a ternary layer reads it, else it stays numbers.
-      ask(step.input, 0xff)
+      ask(step.input, 0xff, lookupLevel)
       continue
     }
     const maxLevel = levelsOf(step)
     if (maxLevel < fewestLevels) continue
-    ask(step.input, maxLevel)
-    ask(step.output, 0xff)
-    if (step.residual !== undefined) ask(step.residual, 0xff)
+    ask(step.input, maxLevel, listLevel)
+    ask(step.output, 0xff, 0xff)
+    if (step.residual !== undefined) ask(step.residual, 0xff, 0xff)
   }
-  return [...levels].map(([name, maxLevel]) => ({ name, maxLevel }))
+  return [...values.values()].map(({ name, maxLevel, fastLevel }) => ({
+    name,
+    maxLevel,
+    fastLevel: Math.min(fastLevel, maxLevel),
+  }))
 }
 
 function levelsOf({ weight, filters, depth }: LinearStep): number {

@@ -7,8 +7,8 @@ import { resolveAxes } from '../shape-rules.ts'
 import type { LinearStep, NodeStep, Step } from '../steps.ts'
 import type { Window } from '../window.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
-import type { ByteConvolution, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
-import { convolutionFits, largestWindow, matrixFits } from './fit.ts'
+import type { ByteConvolution, ByteDense, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
+import { convolutionFits, denseFits, largestWindow, matrixFits } from './fit.ts'
 
 /** The steps, and for each value computed in numbers although its layer is ternary, why. */
 export interface Lowered {
@@ -21,6 +21,7 @@ export interface Lowered {
 type Role =
   | { readonly name: 'numbers' }
   | { readonly name: 'convolution'; readonly fit: Pick<ByteConvolution, 'filters' | 'lowest' | 'highest'> }
+  | { readonly name: 'dense'; readonly fit: Pick<ByteDense, 'codes' | 'factors'> }
   | { readonly name: 'matrix'; readonly layer: ByteMatrixLayer; readonly bytes: boolean }
   | { readonly name: 'maximum'; readonly window: Window }
   | { readonly name: 'mean' }
@@ -40,16 +41,17 @@ export function lowerToBytes(
   const inBytes = new Set<string>()
   const roles = steps.map((step): Role => {
     const role = roleOf(step, ranges, inBytes, shapes, reasons)
-    if (role.name === 'matrix' && role.bytes) inBytes.add(step.output)
-    if (role.name === 'convolution' || role.name === 'maximum' || role.name === 'move')
+    if (role.name === 'matrix' ? role.bytes : role.name !== 'numbers' && role.name !== 'mean') {
       inBytes.add(step.output)
+    }
     return role
   })
 
   // A value may have more planes than its own, for the windows that read it as it lies; pooling and copies write one.
   const readers = new Map<string, Window[]>()
   for (const [index, step] of steps.entries()) {
-    if (roles[index]!.name !== 'convolution') continue
+    const { name } = roles[index]!
+    if (name !== 'convolution' && name !== 'dense') continue
     const { input, convolution, output } = step as LinearStep
     const { window } = convolution!
     if (!keepsSize(window, shapes.get(input)!, shapes.get(output)!)) continue
@@ -108,6 +110,13 @@ export function lowerToBytes(
     return target
   }
 
+  /** Where a convolution reads: the value as it lies, or spread over planes. */
+  const needTaps = ({ input, output, node }: LinearStep, window: Window): Place => {
+    const shape = shapes.get(output)!
+    const direct = writesPlanes(input) && keepsSize(window, shapes.get(input)!, shape)
+    return direct ? needBytes(input, node) : needWindow(input, window, shape, node, ranges.get(input)!.zero)
+  }
+
   for (const [index, step] of steps.entries()) {
     const role = roles[index]!
     const output = step.output
@@ -119,25 +128,26 @@ export function lowerToBytes(
           lowered.push(...step.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }) as const))
         numbers.add(output)
         break
-      case 'convolution': {
+      case 'convolution':
+      case 'dense': {
         const linear = step as LinearStep
         const { window } = linear.convolution!
-        const shape = shapes.get(output)!
-        const direct = writesPlanes(linear.input) && keepsSize(window, shapes.get(linear.input)!, shape)
-        const source = direct
-          ? needBytes(linear.input, linear.node)
-          : needWindow(linear.input, window, shape, linear.node, ranges.get(linear.input)!.zero)
-        const residual = linear.residual === undefined ? undefined : needBytes(linear.residual, linear.node)
-        const target = placeOf(output)
-        push(linear.node, linear.nodes, output, {
-          op: 'convolution',
-          linear,
-          window,
-          source,
-          residual,
-          target,
-          ...role.fit,
-        })
+        const source = needTaps(linear, window)
+        if (role.name === 'dense') {
+          const target = placeOf(output)
+          push(linear.node, linear.nodes, output, {
+            op: 'dense',
+            linear,
+            window,
+            source,
+            target,
+            ...role.fit,
+          })
+        } else {
+          const residual = linear.residual === undefined ? undefined : needBytes(linear.residual, linear.node)
+          const common = { linear, window, source, residual, target: placeOf(output) }
+          push(linear.node, linear.nodes, output, { op: 'convolution', ...common, ...role.fit })
+        }
         bytes.add(output)
         break
       }
@@ -203,7 +213,10 @@ function roleOf(
 ): Role {
   const numbers: Role = { name: 'numbers' }
   if (step.kind === 'linear') {
-    if (step.weight.kind !== 'ternary') return numbers
+    if (step.weight.kind !== 'ternary') {
+      const fit = denseFits(step, ranges, shapes.get(step.output)!)
+      return fit === undefined ? numbers : { name: 'dense', fit }
+    }
     if (step.convolution === undefined) {
       const layer = matrixFits(step, ranges)
       if (typeof layer !== 'string') return { name: 'matrix', layer, bytes: ranges.has(step.output) }

@@ -3,21 +3,27 @@ import { fillMasks, maskKey, offsetOf, planeCopies, tiledPixels } from '../../..
 import { byteRowsSizes, isWideLookup } from '../../../plan/integer/byte-rows.ts'
 import {
   type ByteConvolution,
+  type ByteDense,
   type ByteMatrix,
+  type ByteOperation,
   type ByteStep,
   type Place,
   placesOf,
 } from '../../../plan/integer/byte-step.ts'
+import { denseTile } from '../../../plan/integer/fit.ts'
 import type { Plan, PlannedStep } from '../../../plan/plan.ts'
 import type { Binding } from '../bind.ts'
 import { copyMove, mergeAxes } from '../copies.ts'
 import type { Library } from '../library.ts'
+import { emitByteCopy, emitRowCopy, widestRow } from './byte-copy.ts'
 import { emitByteGather } from './byte-gather.ts'
 import { writeByteLists } from './byte-lists.ts'
 import { emitByteRows } from './byte-rows.ts'
 import { emitByteConvolution } from './convolution.ts'
+import { emitDenseBytes } from './dense-convolution.ts'
+import { writeDenseWeights } from './dense-weights.ts'
 import { emitLookup, emitLookupTables } from './lookup.ts'
-import { emitByteCopy, emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
+import { emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
 import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './prepare-byte-rows.ts'
 import { masksOf, targetPlanes } from './target-planes.ts'
 
@@ -52,6 +58,8 @@ export function bindByteStep(context: Context, { operation }: ByteStep): Binding
   switch (operation.op) {
     case 'convolution':
       return bindConvolution(context, operation)
+    case 'dense':
+      return bindDense(context, operation)
     case 'matrix':
       return bindMatrix(context, operation)
     case 'quantize': {
@@ -80,30 +88,8 @@ export function bindByteStep(context: Context, { operation }: ByteStep): Binding
         return () => run(to, map(source), layout.channels, pixels, layout.channelBytes, range.scale)
       }
     }
-    case 'spread': {
-      const { source, target } = operation
-      const { layout } = target
-      const { height, width, channels, channelBytes } = source.layout
-      const copy = library.request(emitByteCopy, undefined)
-      const calls = planeCopies(layout, height, width).map(plane => [
-        start(target) + plane.target,
-        map(source) + plane.source.row * width + plane.source.column,
-        channels,
-        plane.rows,
-        plane.columns,
-        layout.channelBytes,
-        layout.width,
-        channelBytes,
-        layout.strides[0] * width,
-        layout.strides[1],
-      ])
-      return () => {
-        const run = copy()
-        return () => {
-          for (const call of calls) run(...call)
-        }
-      }
-    }
+    case 'spread':
+      return bindSpread(context, operation)
     case 'maximum': {
       const { source, target, window } = operation
       const [height, width] = window.kernel
@@ -234,6 +220,65 @@ function bindMatrix({ plan, planned, buffer, library }: Context, operation: Byte
     return () => {
       runGather(from, weights, recordsEnd, recordsEnd, sums, minusStep)
       runFinish(to, end, sums, minusStep, records)
+    }
+  }
+}
+
+function bindDense({ plan, planned, buffer, library }: Context, operation: ByteDense): Binding {
+  const { linear, source, target } = operation
+  const { layout, range } = target
+  const { offsets, filters, filtersEnd, scratch } = writeDenseWeights(
+    buffer,
+    planned.weights.address,
+    operation,
+  )
+  const convolve = library.request(emitDenseBytes, {
+    bounds: linear.bounds,
+    range,
+    channelBytes: layout.channelBytes,
+    planes: targetPlanes(target),
+  })
+  const address = ({ name }: Place): number => plan.places.addresses.get(name)!
+  const [from, to] = [address(source), address(target)]
+  const masks = masksOf(plan, target)
+  const tiles = Math.ceil((layout.height * layout.width) / denseTile)
+  return () => {
+    const run = convolve()
+    return () => run(from, to, masks, tiles, offsets, filters, filters, filtersEnd, scratch)
+  }
+}
+
+function bindSpread(
+  { plan, library }: Context,
+  { source, target }: Extract<ByteOperation, { readonly op: 'spread' }>,
+): Binding {
+  const { layout } = target
+  const { height, width, channels, channelBytes, front } = source.layout
+  const from = plan.places.addresses.get(source.name)! + front
+  const to = plan.places.addresses.get(target.name)!
+  const [rowStride, step] = layout.strides
+  const copies = planeCopies(layout, height, width).map(plane => ({
+    copy:
+      (step === 1 || step === 2) && plane.columns <= widestRow
+        ? library.request(emitRowCopy, { columns: plane.columns, step })
+        : library.request(emitByteCopy, undefined),
+    numbers: [
+      to + plane.target,
+      from + plane.source.row * width + plane.source.column,
+      channels,
+      plane.rows,
+      plane.columns,
+      layout.channelBytes,
+      layout.width,
+      channelBytes,
+      rowStride * width,
+      step,
+    ],
+  }))
+  return () => {
+    const calls = copies.map(({ copy, numbers }) => ({ run: copy(), numbers }))
+    return () => {
+      for (const { run, numbers } of calls) run(...numbers)
     }
   }
 }

@@ -8,12 +8,13 @@ import { byteRecordBytes } from './convolution.ts'
 export function writeByteLists(
   buffer: ArrayBuffer,
   address: number,
-  { linear, window, source, filters }: ByteConvolution,
+  operation: ByteConvolution,
   { group, wide }: { readonly group: number; readonly wide: boolean },
 ): Lists {
+  const { linear, window, source, filters } = operation
   const { assignment } = linear.weight as TernaryTensor
   const { layout } = source
-  const offsets = tapOffsets(linear.depth, window.kernel, (c, ky, kx) => offsetOf(layout, window, c, ky, kx))
+  const offsets = tapOffsets(operation)
   const channels = linear.depth / (window.kernel[0] * window.kernel[1])
   const filtersInGroup = filters.length / linear.convolution!.groups
   /** A plane of bytes 0 lies behind the channels: what fills up a group adds nothing. */
@@ -48,15 +49,16 @@ export function writeByteLists(
   return { records: address, recordsEnd, entries: recordsEnd }
 }
 
-/** Of each weight of a filter, in order. */
-function tapOffsets(
-  depth: number,
-  [height, width]: readonly [number, number],
-  offset: (channel: number, ky: number, kx: number) => number,
-): Uint32Array {
+/** Where the input under each weight of the first filter lies, in bytes from the source's beginning. */
+export function tapOffsets({
+  linear: { depth },
+  window,
+  source,
+}: Pick<ByteConvolution, 'linear' | 'window' | 'source'>): Uint32Array {
+  const [height, width] = window.kernel
   return Uint32Array.from({ length: depth }, (_, k) => {
     const kx = k % width
     const ky = Math.floor(k / width) % height
-    return offset(Math.floor(k / (width * height)), ky, kx)
+    return offsetOf(source.layout, window, Math.floor(k / (width * height)), ky, kx)
   })
 }

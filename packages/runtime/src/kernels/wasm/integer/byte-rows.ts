@@ -20,6 +20,7 @@ import {
   v128,
 } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import { floatsToLevels } from './levels.ts'
 
 export interface ByteRowsSpec {
   readonly bounds: Bounds | undefined
@@ -38,11 +39,9 @@ export function emitByteRows(name: string, { bounds, range }: ByteRowsSpec): Was
     const field = (index: number): Code => f32x4.load(get(record), 16 * index)
     const product = (address: Code, sign: number): Code =>
       f32x4.mul(f32x4.fromIntegers(i32x4.sub(f32x4.load(address), field(sign))), field(2 + sign))
-    const asBytes = ({ scale, zero, max }: ActivationRange): Code => {
-      const levels = f32x4.nearest(f32x4.mul(get(value), f32x4.splat(Math.fround(1 / scale))))
-      const integers = i32x4.fromFloats(clampVector(levels, { min: -zero, max: max - zero }))
-      const shifted = i32x4.add(integers, v128.constant([0, 1, 2, 3].flatMap(() => [zero, 0, 0, 0])))
-      const narrow = i16x8.narrow(shifted, shifted)
+    const asBytes = (range: ActivationRange): Code => {
+      const levels = floatsToLevels(get(value), undefined, range)
+      const narrow = i16x8.narrow(levels, levels)
       return v128.storeWord(get(output), i8x16.narrow(narrow, narrow))
     }
     return repeatWhile(i32.lessThan(get(output), get(end)), [

@@ -1,4 +1,4 @@
-/** The small kernels on bytes: conversions, copies, pooling. Steps, ends and places are in bytes. */
+/** The small kernels on bytes: conversions and pooling. Steps, ends and places are in bytes. */
 import {
   advance,
   type Code,
@@ -9,11 +9,9 @@ import {
   i16x8,
   i32,
   i32x4,
-  i64,
   repeatWhile,
   set,
   v128,
-  when,
 } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
@@ -89,71 +87,6 @@ export function emitDequantize(name: string, zero: number): WasmFunction {
         advance(channels, i32.const(-1)),
       ]),
     ]
-  })
-}
-
-/**
- * Call with (target, source, planes, rows, columns, target plane step, target row step, source plane step, source row
- * step, source column step); columns of the target are neighbours.
- */
-export function emitByteCopy(name: string): WasmFunction {
-  return defineFunction(name, new Array(10).fill('i32'), (parameters, local) => {
-    const [target, source, planes, rows, columns, targetPlane, targetRow, sourcePlane, sourceRow, column] =
-      parameters as Locals<10>
-    const row = local('i32')
-    const [rowTarget, rowSource] = [local('i32'), local('i32')]
-    const [to, from, end] = [local('i32'), local('i32'), local('i32')]
-    /** Copies `width` columns a turn; a rest of fewer is copied with the columns before it, once more. */
-    const blocks = (width: number, sourceBytes: number, move: Code): Code =>
-      when(i32.atMost(i32.const(width), get(columns)), [
-        repeatWhile(i32.atMost(i32.add(get(to), i32.const(width)), get(end)), [
-          move,
-          advance(to, i32.const(width)),
-          advance(from, i32.const(sourceBytes)),
-        ]),
-        when(i32.lessThan(get(to), get(end)), [
-          set(
-            from,
-            i32.sub(get(from), i32.mul(i32.sub(i32.add(get(to), i32.const(width)), get(end)), get(column))),
-          ),
-          set(to, i32.sub(get(end), i32.const(width))),
-          move,
-          set(to, get(end)),
-        ]),
-      ])
-    const every = (step: number, body: Code): Code => when(i32.eq(get(column), i32.const(step)), body)
-    const copyRow = [
-      set(to, get(rowTarget)),
-      set(from, get(rowSource)),
-      set(end, i32.add(get(to), get(columns))),
-      every(1, [
-        blocks(16, 16, v128.store(get(to), v128.load(get(from)))),
-        blocks(8, 8, i64.store(get(to), i64.load(get(from)))),
-      ]),
-      every(2, [
-        blocks(16, 32, v128.store(get(to), i8x16.evenLanes(v128.load(get(from)), v128.load(get(from), 16)))),
-        blocks(8, 16, v128.storeHalf(get(to), i8x16.evenLanes(v128.load(get(from)), v128.zero))),
-      ]),
-      repeatWhile(i32.lessThan(get(to), get(end)), [
-        i32.store8(get(to), i32.load8(get(from))),
-        advance(to, i32.const(1)),
-        advance(from, get(column)),
-      ]),
-    ]
-    return repeatWhile(get(planes), [
-      set(row, get(rows)),
-      set(rowTarget, get(target)),
-      set(rowSource, get(source)),
-      repeatWhile(get(row), [
-        copyRow,
-        advance(rowTarget, get(targetRow)),
-        advance(rowSource, get(sourceRow)),
-        advance(row, i32.const(-1)),
-      ]),
-      advance(target, get(targetPlane)),
-      advance(source, get(sourcePlane)),
-      advance(planes, i32.const(-1)),
-    ])
   })
 }
 

@@ -1,0 +1,111 @@
+/**
+ * The convolution of bytes with 8-bit weights, for the layers that are not ternary. For a tile of 16 neighbouring outputs
+ * the inputs under two weights at a time are laid out as pairs of 16-bit numbers, once for all filters; `dot` then
+ * multiplies and adds two weights of four outputs in one instruction. Sums are exact 32-bit integers.
+ */
+import type { ActivationRange } from '../../../file/types.ts'
+import type { Bounds } from '../../../plan/steps.ts'
+import {
+  advance,
+  type Code,
+  f32x4,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  repeatWhile,
+  set,
+  v128,
+} from '../instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import { floatsToLevels } from './levels.ts'
+import { storePlanes, type TargetPlane } from './target-planes.ts'
+
+export interface DenseByteSpec {
+  readonly bounds: Bounds | undefined
+  readonly range: ActivationRange
+  readonly channelBytes: number
+  readonly planes: readonly TargetPlane[]
+}
+
+/** Outputs of one tile, in four vectors of sums. */
+const tile = 16
+
+/**
+ * Call with (input, output, masks, tiles, offsets, end of offsets, filters, end of filters, scratch).
+ * Offsets are pairs of u32. A filter is [start of the sums, factor, bias: 32 bits each], then for every pair of offsets its two
+ * weights of 16 bits. The scratch takes 64 bytes a pair.
+ */
+export function emitDenseBytes(
+  name: string,
+  { bounds, range, channelBytes, planes }: DenseByteSpec,
+): WasmFunction {
+  return defineFunction(name, new Array(9).fill('i32'), (parameters, local) => {
+    const [input, output, masks, tiles, offsets, offsetsEnd, filters, filtersEnd, scratch] =
+      parameters as Locals<9>
+    const [pointer, pairs, pairsEnd, target] = [local('i32'), local('i32'), local('i32'), local('i32')]
+    const [a, b, weights, factor, bias] = [
+      local('v128'),
+      local('v128'),
+      local('v128'),
+      local('v128'),
+      local('v128'),
+    ]
+    const sums = Array.from({ length: tile / 4 }, () => local('v128'))
+    const loadInput = (field: number): Code => v128.load(i32.add(get(input), i32.load(get(pointer), field)))
+    /** Interleaves the 16-bit halves of both inputs: a pair for each output. */
+    const half = (extend: (value: Code) => Code, place: number): Code => [
+      v128.store(get(pairs), i16x8.interleaveLow(extend(get(a)), extend(get(b))), place),
+      v128.store(get(pairs), i16x8.interleaveHigh(extend(get(a)), extend(get(b))), place + 16),
+    ]
+    const layPairs: Code = [
+      set(pointer, get(offsets)),
+      set(pairs, get(scratch)),
+      repeatWhile(i32.lessThan(get(pointer), get(offsetsEnd)), [
+        set(a, loadInput(0)),
+        set(b, loadInput(4)),
+        half(i16x8.fromBytes, 0),
+        half(i16x8.fromHighBytes, 32),
+        advance(pointer, i32.const(8)),
+        advance(pairs, i32.const(64)),
+      ]),
+      set(pairsEnd, get(pairs)),
+    ]
+    const level = (sum: Code): Code =>
+      floatsToLevels(f32x4.add(f32x4.mul(f32x4.fromIntegers(sum), get(factor)), get(bias)), bounds, range)
+    const filter: Code = [
+      set(weights, f32x4.loadSplat(get(pointer))),
+      sums.map(sum => set(sum, get(weights))),
+      set(factor, f32x4.loadSplat(get(pointer), 4)),
+      set(bias, f32x4.loadSplat(get(pointer), 8)),
+      advance(pointer, i32.const(12)),
+      set(pairs, get(scratch)),
+      repeatWhile(i32.lessThan(get(pairs), get(pairsEnd)), [
+        set(weights, f32x4.loadSplat(get(pointer))),
+        sums.map((sum, i) =>
+          set(sum, i32x4.add(get(sum), i32x4.dot(v128.load(get(pairs), 16 * i), get(weights)))),
+        ),
+        advance(pointer, i32.const(4)),
+        advance(pairs, i32.const(64)),
+      ]),
+      set(
+        a,
+        i8x16.narrow(
+          i16x8.narrow(level(get(sums[0]!)), level(get(sums[1]!))),
+          i16x8.narrow(level(get(sums[2]!)), level(get(sums[3]!))),
+        ),
+      ),
+      storePlanes(planes, range.zero, get(a), get(target), get(masks), 0),
+      advance(target, i32.const(channelBytes)),
+    ]
+    return repeatWhile(get(tiles), [
+      layPairs,
+      set(target, get(output)),
+      set(pointer, get(filters)),
+      repeatWhile(i32.lessThan(get(pointer), get(filtersEnd)), filter),
+      [input, output, masks].map(address => advance(address, i32.const(tile))),
+      advance(tiles, i32.const(-1)),
+    ])
+  })
+}
