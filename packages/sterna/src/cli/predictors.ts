@@ -1,5 +1,5 @@
 /** What computes a model's logits: ONNX Runtime, or our runtime for packed files. */
-import { loadModel, type ModelDescription } from 'sterna-runtime'
+import { loadModel, type ModelDescription, type PackedModel } from 'sterna-runtime'
 import { SternaError } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
 import type { Engine, EngineDevice, LoweringName } from '../engine/index.ts'
@@ -14,10 +14,17 @@ export type EngineName = 'ort' | 'runtime' | 'reference'
 
 export const engineNames: readonly EngineName[] = ['ort', 'runtime', 'reference']
 
+/** 'auto': in integers where a packed file has ranges for it. */
+export type ArithmeticName = 'auto' | 'f32' | 'int'
+
+export const arithmeticNames: readonly ArithmeticName[] = ['auto', 'f32', 'int']
+
 export interface OpenPredictor {
   readonly predict: Predictor
   /** [C, H, W] of one image. */
   readonly imageShape: readonly number[]
+  /** Whether ternary layers compute on bytes or on numbers. */
+  readonly arithmetic: 'f32' | 'int'
   /** What computes, with its version: goes beside every accuracy. */
   readonly engine: string
   readonly close: () => Promise<void>
@@ -31,6 +38,8 @@ export interface PredictorOptions {
   readonly threads?: number
   readonly spin?: boolean
   readonly lowering?: LoweringName | 'auto'
+  /** Default: auto. */
+  readonly arithmetic?: ArithmeticName
 }
 
 export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
@@ -38,7 +47,7 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
   if (engine !== 'ort') {
     if (source.kind === 'sterna') {
       expectNoEngineChoice(options)
-      return openRuntime(source.packed, engine)
+      return openRuntime(source.packed, { ...options, engine })
     }
     throw new SternaError(
       'usage/option',
@@ -47,6 +56,11 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
         hint: `pack it first: sterna pack ${source.path} -o FILE.sterna`,
       },
     )
+  }
+  if (options.arithmetic === 'int') {
+    throw new SternaError('usage/option', '--arithmetic int: ONNX Runtime computes in f32', {
+      hint: 'integer arithmetic is that of .sterna files with ranges: sterna pack … --calibrate DATA',
+    })
   }
   return openOnnxRuntime(source, options)
 }
@@ -59,22 +73,24 @@ function expectNoEngineChoice(options: PredictorOptions): void {
   })
 }
 
-async function openRuntime(
-  packed: Parameters<typeof loadModel>[0],
-  name: 'runtime' | 'reference',
+export async function openRuntime(
+  packed: PackedModel,
+  { engine, arithmetic }: { readonly engine: 'runtime' | 'reference'; readonly arithmetic?: ArithmeticName },
 ): Promise<OpenPredictor> {
-  const session = await loadModel(packed, { kernels: name === 'runtime' ? 'auto' : 'reference' })
-  const { kernels } = session.describe()
+  const kernels = engine === 'runtime' ? 'auto' : 'reference'
+  const session = await loadModel(packed, { kernels, ...(arithmetic && { arithmetic }) })
+  const description = session.describe()
   return {
     predict: async images => session.run(images).output,
     imageShape: session.inputs[0]!.shape.slice(1),
-    engine: describeRuntime(kernels),
+    arithmetic: description.arithmetic,
+    engine: describeRuntime(description),
     close: async () => {},
   }
 }
 
-function describeRuntime(kernels: ModelDescription['kernels']): string {
-  return `sterna-runtime ${versions.runtime} (${kernels === 'simd128' ? 'wasm-simd' : 'reference'}, f32)`
+function describeRuntime({ kernels, arithmetic }: ModelDescription): string {
+  return `sterna-runtime ${versions.runtime} (${kernels === 'simd128' ? 'wasm-simd' : 'reference'}, ${arithmetic})`
 }
 
 async function openOnnxRuntime(
@@ -94,6 +110,7 @@ async function openOnnxRuntime(
     return {
       predict: predictor.predict,
       imageShape: model.graph.inputs[0]!.shape.slice(1),
+      arithmetic: 'f32',
       engine: describeEngine(engine),
       close: () => engine.close(),
     }

@@ -21,4 +21,5 @@ export {
   parseChannelValues,
   spreadNormalization,
 } from './normalization.ts'
+export { sampleImages } from './sample.ts'
 export { type DatasetSplit, type SplitOptions, splitDataset } from './split.ts'

@@ -38,6 +38,7 @@ const trainingOperators = {
   Sqrt: true,
   Reciprocal: true,
   IsPositive: true,
+  Round: true,
   Min: true,
   Max: true,
   Clamp: true,
@@ -170,6 +171,11 @@ describe('training operators have the values they are defined by', () => {
       title: 'CumulativeSum',
       found: () => apply('CumulativeSum', [vector(3, -1, 7, 3)], {}),
       expected: [3, 2, 9, 12],
+    },
+    {
+      title: 'Round, ties to even',
+      found: () => apply('Round', [vector(0.5, 1.5, -0.5, -2.5, 2.4999, -7, 3e38)], {}),
+      expected: [0, 2, -0, -2, 2, -7, 3e38],
     },
     {
       title: 'TakeAtMaximum, the first of two maxima',

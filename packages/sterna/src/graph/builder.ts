@@ -169,6 +169,7 @@ export class GraphBuilder {
   sqrt = (a: Value): Value => this.op('Sqrt', [a], {})
   reciprocal = (a: Value): Value => this.op('Reciprocal', [a], {})
   relu = (a: Value): Value => this.op('Relu', [a], {})
+  round = (a: Value): Value => this.op('Round', [a], {})
   isPositive = (a: Value): Value => this.op('IsPositive', [a], {})
   reshape = (a: Value, shape: Shape): Value => this.op('Reshape', [a], { shape })
   expand = (a: Value, shape: Shape): Value => this.op('Expand', [a], { shape })

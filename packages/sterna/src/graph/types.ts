@@ -22,6 +22,7 @@ export interface TrainingOperators {
   Sqrt: None
   Reciprocal: None
   IsPositive: None // 1 where x > 0, else 0 (f32)
+  Round: None // to the nearest whole number, ties to the even one; its derivative is taken as 1 (straight through)
   Min: None
   Max: None
   Clamp: None // x, low, high (one element each) -> x brought into [low, high]

@@ -78,6 +78,20 @@ export function packModel(
   const bytes = selections
     .map(selected => writeSelection(selected, { levels, terms, scales: folded.scales }, options))
     .reduce((best, other) => (other.length < best.length ? other : best))
+  return packedFile(model, bytes)
+}
+
+/** `packed`, a file of `model`, with ranges for integer arithmetic by the names in it. */
+export function withActivations(
+  model: Model,
+  packed: PackedModel,
+  activations: NonNullable<PackedModel['activations']>,
+  profile: Profile | undefined,
+): Packed {
+  return packedFile(model, writeSterna({ ...packed, activations }, profile))
+}
+
+function packedFile(model: Model, bytes: Uint8Array): Packed {
   const { model: packed, account } = readSterna(bytes)
   return { bytes, packed, account, report: packReport(model, packed, account) }
 }

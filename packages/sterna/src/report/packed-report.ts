@@ -60,6 +60,9 @@ export interface PackedReport {
     readonly memoryBytes: number
   }
   readonly kernels: ModelDescription['kernels']
+  /** Whether ternary layers compute on bytes, and why. */
+  readonly arithmetic: ModelDescription['arithmetic']
+  readonly arithmeticReason: string
 }
 
 /** From what the reader and the planner of the runtime say. */
@@ -131,6 +134,8 @@ export function reportPacked(
       memoryBytes: description.memory.totalBytes,
     },
     kernels: description.kernels,
+    arithmetic: description.arithmetic,
+    arithmeticReason: description.arithmeticReason,
   }
 }
 

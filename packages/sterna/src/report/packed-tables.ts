@@ -55,6 +55,7 @@ export function inspectText(report: PackedReport): string {
     ],
     ['memory', `${formatSize(totals.memoryBytes)} to run`],
     ['kernels', report.kernels === 'simd128' ? 'WebAssembly SIMD' : 'plain JavaScript (no SIMD here)'],
+    ['arithmetic', `${report.arithmetic}: ${report.arithmeticReason}`],
   ])
   return [summary, storageTable(report), arithmeticTable(report), reasons(report)].join('\n\n')
 }

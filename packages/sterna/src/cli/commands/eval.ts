@@ -17,7 +17,13 @@ import {
   type NormalizationOptions,
 } from '../normalization-options.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
-import { type EngineName, engineNames, openPredictor } from '../predictors.ts'
+import {
+  type ArithmeticName,
+  arithmeticNames,
+  type EngineName,
+  engineNames,
+  openPredictor,
+} from '../predictors.ts'
 
 interface EvalOptions extends NormalizationOptions, EngineChoice {
   readonly data: string
@@ -25,6 +31,7 @@ interface EvalOptions extends NormalizationOptions, EngineChoice {
   readonly model?: string
   readonly batchSize: number
   readonly engine?: EngineName
+  readonly arithmetic?: ArithmeticName
   readonly limit?: number
 }
 
@@ -53,6 +60,11 @@ export function evalCommand(): Command {
       '--engine <name>',
       'ort, runtime or reference; the last two for .sterna files',
       oneOf('--engine', engineNames),
+    )
+    .option(
+      '--arithmetic <name>',
+      'auto, f32 or int; int is for .sterna files with ranges of activations (default: auto, int where there are ranges)',
+      oneOf('--arithmetic', arithmeticNames),
     )
     .option('--batch-size <n>', 'images computed at a time', wholeNumber('--batch-size', 1, 65_536), 250)
     .option('--limit <n>', 'only the first n images', wholeNumber('--limit', 1))
@@ -83,7 +95,7 @@ export function evalCommand(): Command {
           loss,
           samples,
           split: options.split,
-          arithmetic: 'f32',
+          arithmetic: predictor.arithmetic,
           engine: predictor.engine,
           lossName: source.loss,
           normalization,
@@ -93,7 +105,7 @@ export function evalCommand(): Command {
         textPairs([
           [
             'accuracy',
-            `${output.bold(formatPercent(accuracy))} (${formatCount(Math.round(accuracy * samples))} of ${formatCount(samples)} ${dataset.name} ${options.split} images, f32)`,
+            `${output.bold(formatPercent(accuracy))} (${formatCount(Math.round(accuracy * samples))} of ${formatCount(samples)} ${dataset.name} ${options.split} images, ${predictor.arithmetic})`,
           ],
           ['loss', `${loss.toFixed(4)} (${source.loss})`],
           ['time', `${formatDuration(elapsedMs)}, ${formatDuration(elapsedMs / samples)} per image`],

@@ -2,12 +2,23 @@
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../../core/index.node.ts'
 import { SternaError } from '../../core/index.ts'
-import { type PackedToFit, type Profile, packModel, packToFit } from '../../pack/index.ts'
+import { type PackedToFit, type Profile, packModel, packToFit, withActivations } from '../../pack/index.ts'
 import { formatBytes, formatTimes, packTable } from '../../report/index.ts'
+import {
+  addCalibrationOptions,
+  type CalibrationOptions,
+  type CalibrationReport,
+  calibrationLines,
+  checkCalibration,
+  expectCalibration,
+  findRanges,
+  openCalibrationData,
+} from '../calibration.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
 import { addNormalizationOptions } from '../normalization-options.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
+import type { Output } from '../output.ts'
 import {
   addMetadataOptions,
   type MetadataOptions,
@@ -15,7 +26,7 @@ import {
   readPreviewFile,
 } from '../packed-metadata.ts'
 
-interface PackCommandOptions extends MetadataOptions {
+interface PackCommandOptions extends MetadataOptions, CalibrationOptions {
   readonly output: string
   readonly model?: string
   readonly profile?: Profile
@@ -37,6 +48,7 @@ export function packCommand(): Command {
     examples: [
       'pack runs/ec2t -o digits.sterna',
       'pack runs/ec2t -o digits.sterna --target-bytes 14000',
+      'pack runs/ec2t -o digits.sterna --calibrate mnist:data',
       'pack runs/ec2t -o digits.sterna --licence MIT --preview digits.png',
       'pack resnet20_ec2t.pt --model resnet20 --mean 125.3,123,113.9@255 --std 63,62.1,66.7@255 -o resnet20.sterna',
     ],
@@ -59,7 +71,7 @@ export function packCommand(): Command {
       'choose the three above so that the file takes at most n bytes, at the smallest loss',
       wholeNumber('--target-bytes', 1),
     )
-  addMetadataOptions(addNormalizationOptions(command))
+  addMetadataOptions(addNormalizationOptions(addCalibrationOptions(command)))
   return defineAction<PackCommandOptions>(command, async (output, options, path) => {
     if (!options.output.toLowerCase().endsWith('.sterna')) {
       throw new SternaError(
@@ -70,13 +82,15 @@ export function packCommand(): Command {
         },
       )
     }
+    expectCalibration(options)
     const source = loadModelSource(path!, options.model)
     if (source.kind === 'sterna') {
       throw new SternaError('usage/input', `${path} is packed already`, {
         hint: 'pack the run or the weights file it was made from',
       })
     }
-    const { dense, profile, sortChannels, ...packed } = packSource(source, options)
+    const { packed: file, calibration } = await packFile(output, source, options)
+    const { dense, profile, sortChannels, ...packed } = file
     writeFileAtomic(options.output, packed.bytes)
     const { report } = packed
     const line = `wrote ${options.output}: ${formatBytes(report.bytes)}, ${formatTimes(report.ratio)} smaller than float32 (${formatBytes(report.float32Bytes)})`
@@ -85,10 +99,40 @@ export function packCommand(): Command {
         ? []
         : [`fits with --profile ${profile} --dense ${dense}${sortChannels ? ' --sort-channels' : ''}`]
     output.result(
-      { file: options.output, profile, dense, sortChannels, ...report },
-      [packTable(report), '', ...choice, line].join('\n'),
+      { file: options.output, profile, dense, sortChannels, ...report, ...(calibration && { calibration }) },
+      [packTable(report), '', ...choice, ...(calibration ? calibrationLines(calibration) : []), line].join(
+        '\n',
+      ),
     )
   })
+}
+
+interface PackedFile {
+  readonly packed: PackedToFit
+  readonly calibration?: CalibrationReport
+}
+
+async function packFile(
+  output: Output,
+  source: FloatSource,
+  options: PackCommandOptions,
+): Promise<PackedFile> {
+  if (options.calibrate === undefined) return { packed: packSource(source, options) }
+  const data = await openCalibrationData(source, options)
+  const calibrated = async (storage: PackCommandOptions) => {
+    const plain = packSource(source, storage)
+    const ranges = await findRanges(output, plain.packed, data, options)
+    const packed = { ...plain, ...withActivations(source.model, plain.packed, ranges, plain.profile) }
+    return { packed, rangeBytes: packed.bytes.length - plain.bytes.length }
+  }
+  const first = await calibrated(options)
+  let { packed } = first
+  const { targetBytes } = options
+  if (targetBytes !== undefined && packed.bytes.length > targetBytes) {
+    // The weights fit, but not together with the ranges, whose size does not depend on how weights are stored.
+    packed = (await calibrated({ ...options, targetBytes: targetBytes - first.rangeBytes })).packed
+  }
+  return { packed, calibration: await checkCalibration(output, packed.packed, data, options) }
 }
 
 function packSource(source: FloatSource, options: PackCommandOptions): PackedToFit {

@@ -39,6 +39,7 @@ const elementwise: ReadonlySet<OperatorName> = new Set([
   'Sqrt',
   'Reciprocal',
   'IsPositive',
+  'Round',
   'Add',
   'Sub',
   'Mul',

@@ -16,6 +16,7 @@ const keepsZero: ReadonlySet<OperatorName> = new Set([
   'Abs',
   'Sqrt',
   'IsPositive',
+  'Round',
   'Add',
   'Sub',
   'Mul',

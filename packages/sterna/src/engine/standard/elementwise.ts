@@ -44,6 +44,7 @@ export const elementwise = {
   Sqrt: same('Sqrt'),
   Reciprocal: same('Reciprocal'),
   IsPositive: ({ e, names: [x], out }) => emitIsPositive(e, x!, out),
+  Round: same('Round'),
   Add: same('Add'),
   Sub: same('Sub'),
   Mul: same('Mul'),

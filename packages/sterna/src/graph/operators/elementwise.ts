@@ -84,6 +84,7 @@ export const elementwise = {
   Sqrt: unary((b, _x, y, dy) => b.div(b.mul(dy, 0.5), y)),
   Reciprocal: unary((b, _x, y, dy) => b.neg(b.mul(dy, b.mul(y, y)))),
   IsPositive: unary(),
+  Round: unary((_b, _x, _y, dy) => dy),
   Add: binary((_b, _x, _y, dz) => [() => dz, () => dz]),
   Sub: binary((b, _x, _y, dz) => [() => dz, () => b.neg(dz)]),
   Mul: binary((b, x, y, dz) => [() => b.mul(dz, y), () => b.mul(dz, x)]),

@@ -302,6 +302,7 @@ const cases: readonly Case[] = [
   ['Sqrt', [[2]], {}, [[2]]],
   ['Reciprocal', [[2]], {}, [[2]]],
   ['IsPositive', [[2]], {}, [[2]]],
+  ['Round', [[2, 3]], {}, [[2, 3]]],
   [
     'Add',
     [
