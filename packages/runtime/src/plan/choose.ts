@@ -1,11 +1,13 @@
 /** Which kernel computes a step, and why. */
 import type { PackedModel, PackedNode, TernaryTensor } from '../file/types.ts'
+import { chooseLinear } from './choose-linear.ts'
+import type { DenseRun } from './dense-runs.ts'
 import type { ByteRowsKernel, ByteRowsShape } from './integer/byte-rows.ts'
 import { chooseByteKernel } from './integer/choose-byte-kernel.ts'
 import { isMoving, type Movement, movementOf } from './moves.ts'
 import { type Shape, sameShape, sizeOf } from './shape.ts'
 import { resolveAxes } from './shape-rules.ts'
-import type { Bounds, LinearStep, Step } from './steps.ts'
+import type { Bounds, Step } from './steps.ts'
 import { chooseTiling, type Tiling } from './tile.ts'
 import { layOutWindow, type WindowLayout } from './window.ts'
 
@@ -26,8 +28,8 @@ export type Kernel =
       readonly magnitudes: Magnitudes
       readonly layout: WindowLayout | undefined
     }
-  /** Convolution with one multiplication a weight. */
-  | ({ readonly name: 'dense-tiles' } & Tiled)
+  /** Convolution with one multiplication a weight, several filters at a time. */
+  | ({ readonly name: 'dense-tiles'; readonly runs: readonly DenseRun[] } & Tiled)
   /** Matrix times vector, neighbouring outputs in the lanes. */
   | { readonly name: 'dense-rows'; readonly layout: WindowLayout | undefined }
   | ({
@@ -76,13 +78,6 @@ export interface Choice {
 /** Beyond this a window's offsets are not worth a list. */
 const maxWindowArea = 1 << 16
 
-/**
- * Scalar list entries run at about 5 G/s where dense rows do about 20 G multiply-adds/s, and to begin and end a
- * filter's two lists costs about eight entries (measured on x86-64, V8).
- */
-const gatherCost = 4
-const gatherStart = 8
-
 export function chooseKernel(
   step: Step,
   model: PackedModel,
@@ -111,65 +106,6 @@ export const isAlias = ({ op }: PackedNode): boolean =>
   op === 'Unsqueeze' ||
   op === 'Dropout' ||
   op === 'Identity'
-
-function chooseLinear(step: LinearStep, shapes: ReadonlyMap<string, Shape>): Choice {
-  const { weight, convolution } = step
-  const shape = shapes.get(step.node.outputs[0]!)!
-  const layout = convolution && layOutWindow(convolution.window, shapes.get(step.input)!, shape)
-  const count = weight.kind === 'ternary' ? countNonZeros(weight) : 0
-  const total = sizeOf(weight.shape)
-  const percent = describeZeros(count, total)
-
-  if (layout !== undefined && sizeOf(layout.output) > 1) {
-    const tiling = chooseTiling(layout.output[0], layout.output[1])
-    if (weight.kind === 'dense') {
-      return { kernel: { name: 'dense-tiles', layout, tiling }, reason: 'the weights are not ternary' }
-    }
-    return {
-      kernel: { name: 'add-lists', magnitudes: magnitudesOf(weight), layout, tiling },
-      reason: `${percent}: ${count} additions an output position instead of ${total} multiplications`,
-    }
-  }
-
-  const contiguous = convolution === undefined || readsInOrder(step, layout!)
-  if (weight.kind === 'dense') {
-    if (!contiguous) {
-      const tiling = chooseTiling(1, 1)
-      return {
-        kernel: { name: 'dense-tiles', layout: layout!, tiling },
-        reason: 'the weights are not ternary and a filter reads scattered inputs',
-      }
-    }
-    return { kernel: { name: 'dense-rows', layout }, reason: 'the weights are not ternary' }
-  }
-  const lists: Kernel = { name: 'gather-lists', magnitudes: magnitudesOf(weight), layout }
-  if (!contiguous) return { kernel: lists, reason: `${percent}, and a filter reads scattered inputs` }
-  if (!step.filtersFirst && weight.positive.length + weight.negative.length > 2) {
-    return { kernel: { name: 'dense-rows', layout }, reason: 'the magnitudes differ along the inputs' }
-  }
-  if ((count + gatherStart * step.filters) * gatherCost <= total) {
-    return { kernel: lists, reason: `${percent}: ${count} scalar additions beat ${total} SIMD multiply-adds` }
-  }
-  return {
-    kernel: { name: 'dense-rows', layout },
-    reason: `${percent}: ${total} SIMD multiply-adds beat ${count} scalar additions`,
-  }
-}
-
-/** Whether weight k of every filter of a 1×1 map belongs to input k of what the window reads. */
-function readsInOrder({ convolution, depth }: LinearStep, layout: WindowLayout): boolean {
-  const { window, groups } = convolution!
-  const [height, width] = window.kernel
-  const channels = depth / (height * width)
-  // Strides sort the rows and columns of a plane by phase: the last input in its place says nothing of the others.
-  const isInPlace = (index: number): boolean =>
-    layout.offsetOf(0, Math.floor(index / width), index % width) === index
-  return (
-    groups === 1 &&
-    layout.offsetOf(channels - 1, height - 1, width - 1) === depth - 1 &&
-    Array.from({ length: height * width }, (_, index) => index).every(isInPlace)
-  )
-}
 
 function chooseNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Choice | undefined {
   const inputs = node.inputs.map(name => shapes.get(name)!)
@@ -236,12 +172,4 @@ export function countNonZeros({ assignment }: TernaryTensor): number {
   let count = 0
   for (let i = 0; i < assignment.length; i++) count += assignment[i] === 0 ? 0 : 1
   return count
-}
-
-function magnitudesOf({ positive, negative }: TernaryTensor): Magnitudes {
-  const filters = Math.max(positive.length, negative.length)
-  for (let filter = 0; filter < filters; filter++) {
-    if (positive[filter % positive.length] !== negative[filter % negative.length]) return 'two'
-  }
-  return 'equal'
 }

@@ -1,5 +1,6 @@
 import type { PackedModel, TernaryTensor } from '../file/types.ts'
 import { countNonZeros, type Kernel } from './choose.ts'
+import { denseRunBytes } from './dense-runs.ts'
 import { byteRowsSizes } from './integer/byte-rows.ts'
 import type { ByteConvolution } from './integer/byte-step.ts'
 import { countSigns } from './integer/requantize.ts'
@@ -7,9 +8,8 @@ import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
 
 /** Sizes in bytes of what the list kernels read; `kernels/wasm` writes exactly this. */
-export const recordBytes = { equal: 16, two: 20, weighted: 8, max: 4, mean: 16 } as const
+export const recordBytes = { equal: 16, two: 20, max: 4, mean: 16 } as const
 const offsetBytes = 4
-const weightedEntryBytes = 8
 
 /** Records of `kernels/wasm/integer/convolution.ts`: two ends of lists, then six numbers of 16 bits. */
 const byteRecordBytes = 20
@@ -31,8 +31,8 @@ export function denseByteSizes({ depth, filters }: LinearStep) {
   return { pairs, offsets, weights, bytes: offsets + weights + scratch }
 }
 
-/** Outputs of one block of a dense matrix: eight vectors of four. */
-export const denseBlock = 32
+/** Outputs of one block of a dense matrix: six vectors of four; more than these spill on x86-64 with V8. */
+export const denseBlock = 24
 
 /** How many bytes the weights of a step take in the form its kernel reads. */
 export function preparedBytes(
@@ -51,13 +51,12 @@ export function preparedBytes(
   }
   if (step.kind === 'linear') {
     const { weight, filters, depth } = step
-    const entries = weight.kind === 'ternary' ? countNonZeros(weight) : sizeOf(weight.shape)
     switch (kernel.name) {
       case 'add-lists':
       case 'gather-lists':
-        return filters * recordBytes[kernel.magnitudes] + entries * offsetBytes
+        return filters * recordBytes[kernel.magnitudes] + countNonZeros(weight as TernaryTensor) * offsetBytes
       case 'dense-tiles':
-        return filters * recordBytes.weighted + entries * weightedEntryBytes
+        return kernel.runs.reduce((bytes, run) => bytes + denseRunBytes(run, depth), 0)
       default:
         // Rows of a multiple of four outputs, one for each input and one for the bias.
         return 4 * Math.ceil(filters / 4) * 4 * (depth + 1)

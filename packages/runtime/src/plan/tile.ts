@@ -26,11 +26,11 @@ export interface Tiling {
 const entryCost = 2
 
 /** The cheapest tiling: fewest vectors computed twice, lists walked as seldom as possible. */
-export function chooseTiling(height: number, width: number): Tiling {
+export function chooseTiling(height: number, width: number, accumulators = maxAccumulators): Tiling {
   const vectorsAcross = Math.ceil(width / lanesPerVector)
   let best = { cost: Number.POSITIVE_INFINITY, rows: 1, vectors: 1 }
-  for (let vectors = 1; vectors <= Math.min(maxAccumulators, vectorsAcross); vectors++) {
-    for (let rows = 1; rows <= Math.min(Math.floor(maxAccumulators / vectors), height); rows++) {
+  for (let vectors = 1; vectors <= Math.min(accumulators, vectorsAcross); vectors++) {
+    for (let rows = 1; rows <= Math.min(Math.floor(accumulators / vectors), height); rows++) {
       const tiles = Math.ceil(height / rows) * Math.ceil(vectorsAcross / vectors)
       const cost = tiles * (rows * vectors + entryCost)
       // Of equals the widest: neighbouring vectors share cache lines (measured: 18 against 13 G additions/s).

@@ -1,25 +1,27 @@
 /** Turns planned steps into calls of kernels that work on the plan's memory. */
 import type { Kernel, Tiled } from '../../plan/choose.ts'
+import { denseRunBytes } from '../../plan/dense-runs.ts'
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import type { WindowLayout } from '../../plan/window.ts'
 import { copyMove, copyPlanes, mergeAxes } from './copies.ts'
+import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
 import { bindByteStep } from './integer/bind-bytes.ts'
-import type { Library } from './library.ts'
+import type { KernelFunction, Library } from './library.ts'
 import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
 import {
   type InputOffsets,
   type Lists,
   writeDenseBlocks,
+  writeDenseRun,
   writePoolLists,
   writeTernaryLists,
-  writeWeightedLists,
 } from './prepare.ts'
 import { emitRows } from './rows.ts'
-import { emitTile, type TileMode } from './tiles.ts'
+import { emitTile, type TileSpec } from './tiles.ts'
 
 export type Call = () => void
 
@@ -144,22 +146,27 @@ function inputOffsets(
   return { ofWeights, groupStep, filtersPerGroup: filters / convolution.groups }
 }
 
-function bindTiles(
-  context: Context,
-  kernel: Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>,
-): Binding {
-  const { plan, planned, library } = context
+type TileKernel = Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>
+
+/** A function for one tile, the lists it walks, and the first output channel it writes. */
+interface TilePart {
+  readonly run: () => KernelFunction
+  readonly lists: Lists
+  readonly firstChannel: number
+}
+
+function bindTiles(context: Context, kernel: TileKernel): Binding {
+  const { plan, planned } = context
   const { step } = planned
   const { layout, tiling }: Tiled = kernel
-  const { mode, lists } = writeTileLists(context, kernel)
   const [height, width] = layout.output
   const places = (rowStep: number) =>
     Array.from({ length: tiling.rows }, (_, row) =>
       tiling.vectors.map(column => 4 * (row * rowStep + column)),
     ).flat()
-  const window = bindWindow(context, layout, mode === 'max' ? -Infinity : 0)
-  const tile = library.request(emitTile, {
-    mode,
+  const border = kernel.name === 'pool-tiles' && kernel.pool === 'max' ? -Infinity : 0
+  const window = bindWindow(context, layout, border)
+  const bound = bindTileParts(context, kernel, {
     inputOffsets: places(layout.rowStep),
     outputOffsets: places(width),
     lanes: tiling.lanes,
@@ -170,7 +177,11 @@ function bindTiles(
   const residual = residualAddress(plan, step)
   const planeBytes = 4 * sizeOf(layout.output)
   return () => {
-    const run = tile()
+    const parts = bound.map(({ run, lists, firstChannel }) => ({
+      run: run(),
+      lists,
+      firstByte: firstChannel * planeBytes,
+    }))
     const prepare = window.prepare?.()
     return () => {
       prepare?.()
@@ -180,42 +191,51 @@ function bindTiles(
           const column = Math.min(left, width - tiling.columns)
           const input = window.address + 4 * (row * layout.rowStep + column)
           const place = 4 * (row * width + column)
-          run(
-            input,
-            output + place,
-            residual + place,
-            lists.records,
-            lists.recordsEnd,
-            lists.entries,
-            planeBytes,
-          )
+          for (const { run, lists, firstByte } of parts) {
+            run(
+              input,
+              output + firstByte + place,
+              residual + firstByte + place,
+              lists.records,
+              lists.recordsEnd,
+              lists.entries,
+              planeBytes,
+            )
+          }
         }
       }
     }
   }
 }
 
-function writeTileLists(
-  { planned, plan, buffer }: Context,
-  kernel: Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>,
-): { readonly mode: TileMode; readonly lists: Lists } {
+function bindTileParts(
+  { planned, plan, buffer, library }: Context,
+  kernel: TileKernel,
+  spec: Omit<TileSpec, 'mode'>,
+): readonly TilePart[] {
   const { step, weights } = planned
   const { layout } = kernel
   if (kernel.name === 'pool-tiles') {
     const channels = plan.shapes.get(step.output)![1]!
     const { pool, window } = kernel
     const lists = writePoolLists(buffer, weights.address, pool, channels, window, layout.offsetOf)
-    return { mode: pool === 'max' ? 'max' : 'equal', lists }
+    const mode = pool === 'max' ? 'max' : 'equal'
+    return [{ run: library.request(emitTile, { ...spec, mode }), lists, firstChannel: 0 }]
   }
   const linear = step as LinearStep
   const offsets = inputOffsets(linear, layout)
-  if (kernel.name === 'dense-tiles') {
-    return { mode: 'weighted', lists: writeWeightedLists(buffer, weights.address, linear, offsets) }
+  if (kernel.name === 'add-lists') {
+    const { magnitudes } = kernel
+    const lists = writeTernaryLists(buffer, weights.address, linear, magnitudes, offsets)
+    return [{ run: library.request(emitTile, { ...spec, mode: magnitudes }), lists, firstChannel: 0 }]
   }
-  return {
-    mode: kernel.magnitudes,
-    lists: writeTernaryLists(buffer, weights.address, linear, kernel.magnitudes, offsets),
-  }
+  let { address } = weights
+  return kernel.runs.map(run => {
+    const lists = writeDenseRun(buffer, address, linear, run, offsets)
+    address += denseRunBytes(run, linear.depth)
+    const { filters, firstFilter } = run
+    return { run: library.request(emitDenseTile, { ...spec, filters }), lists, firstChannel: firstFilter }
+  })
 }
 
 function bindGather(

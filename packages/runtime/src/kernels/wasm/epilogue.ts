@@ -28,3 +28,28 @@ export function clampScalar(local: Local, bounds: Bounds | undefined): Code {
   }
   return code
 }
+
+/** Where the vectors of a tile go. */
+export interface TileOutput {
+  /** Bytes from the tile's first output to where each vector begins. */
+  readonly outputOffsets: readonly number[]
+  /** Lanes to store. */
+  readonly lanes: number
+}
+
+/** Adds the residual to vector `index` of a tile, clamps it and stores its lanes. */
+export function storeSum(
+  { residual, bounds, outputOffsets, lanes }: Epilogue & TileOutput,
+  places: { readonly output: Local; readonly residual: Local; readonly sum: Local },
+  index: number,
+): Code {
+  const { output, sum } = places
+  const offset = outputOffsets[index]!
+  const added = residual ? f32x4.add(get(sum), f32x4.load(get(places.residual), offset)) : get(sum)
+  const value = clampVector(added, bounds)
+  if (lanes === 4) return f32x4.store(get(output), value, offset)
+  const stores = Array.from({ length: lanes }, (_, lane) =>
+    f32x4.storeLane(get(output), get(sum), lane, offset + 4 * lane),
+  )
+  return [set(sum, value), stores]
+}

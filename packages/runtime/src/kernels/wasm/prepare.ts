@@ -1,6 +1,7 @@
 /** Writes weights into memory in the form the kernels read; `plan/prepared-bytes.ts` says how long that is. */
 import type { TernaryTensor } from '../../file/types.ts'
 import type { Magnitudes } from '../../plan/choose.ts'
+import { type DenseRun, denseRowBytes } from '../../plan/dense-runs.ts'
 import { denseBlock } from '../../plan/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import { widenTensor } from '../reference/index.ts'
@@ -86,26 +87,30 @@ export function writeTernaryLists(
   return { records: address, recordsEnd, entries: recordsEnd }
 }
 
-/** Filters of any weights as one list each of offsets and weights. */
-export function writeWeightedLists(
+/** Blocks of filters of any weights: one list each, of offsets with the weights of all filters of the block. */
+export function writeDenseRun(
   buffer: ArrayBuffer,
   address: number,
   step: LinearStep,
+  run: DenseRun,
   { ofWeights, groupStep, filtersPerGroup }: InputOffsets,
 ): Lists {
-  const { filters, depth, alpha, bias } = step
+  const { depth, alpha, bias } = step
   const weights = widenTensor(step.weight)
   const records = new Writer(buffer, address)
-  const recordsEnd = address + filters * 8
+  const recordsEnd = address + run.blocks * denseRowBytes(run)
   const entries = new Writer(buffer, recordsEnd)
-  for (let o = 0; o < filters; o++) {
-    const group = Math.floor(o / filtersPerGroup) * groupStep
+  for (let block = 0; block < run.blocks; block++) {
+    const first = run.firstFilter + block * run.filters
+    const group = Math.floor(first / filtersPerGroup) * groupStep
     for (let k = 0; k < depth; k++) {
       entries.u32(group + ofWeights[k]!)
-      entries.f32(alpha * weights[weightIndex(step, o, k)]!)
+      for (let o = first; o < first + run.filters; o++) {
+        entries.f32(alpha * weights[weightIndex(step, o, k)]!)
+      }
     }
     records.u32(entries.address)
-    records.f32(bias?.[o] ?? 0)
+    for (let o = first; o < first + run.filters; o++) records.f32(bias?.[o] ?? 0)
   }
   return { records: address, recordsEnd, entries: recordsEnd }
 }
@@ -142,7 +147,7 @@ export interface Block {
   readonly vectors: number
 }
 
-/** The weights of up to 32 outputs at a time: a row of biases, then for each input its row of weights. */
+/** The weights of up to 24 outputs at a time: a row of biases, then for each input its row of weights. */
 export function writeDenseBlocks(buffer: ArrayBuffer, address: number, step: LinearStep): Block[] {
   const { filters, depth, alpha, bias } = step
   const weights = widenTensor(step.weight)

@@ -1,4 +1,4 @@
-/** The dense matrix-times-vector kernel: one block of up to eight vectors of neighbouring outputs. */
+/** The dense matrix-times-vector kernel: one block of up to six vectors of neighbouring outputs. */
 import { clampVector, type Epilogue } from './epilogue.ts'
 import { advance, f32x4, get, i32, repeatWhile, set } from './instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from './module.ts'

@@ -1,9 +1,9 @@
 /**
- * The convolution and pooling kernel: computes one tile of every output channel. The accumulators (at most
+ * The ternary convolution and pooling kernel: computes one tile of every output channel. The accumulators (at most
  * four vectors) stay in registers while the channel's list is walked; each entry is the distance in bytes from
  * the window's first input to the one to add, and all vectors of the tile are constant distances from there.
  */
-import { clampVector, type Epilogue } from './epilogue.ts'
+import { type Epilogue, storeSum, type TileOutput } from './epilogue.ts'
 import { advance, type Code, f32x4, get, i32, type Local, repeatWhile, set, when } from './instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
@@ -11,26 +11,21 @@ import { defineFunction, type Locals, type WasmFunction } from './module.ts'
  * How a channel's record and list are read (addresses and offsets u32, numbers f32):
  * - equal: [end of plus, end of minus, w, bias]; y = w · (Σ plus − Σ minus) + bias
  * - two: [end of first, end of second, ratio, w, bias]; y = w · (ratio · Σ first + Σ second) + bias
- * - weighted: [end, bias], entries [offset, weight]; y = Σ weight · input + bias
  * - mean: as equal, without minus; max: [end], y = largest input
  */
-export type TileMode = 'equal' | 'two' | 'weighted' | 'max'
+export type TileMode = 'equal' | 'two' | 'max'
 
 type Combine = (a: Code, b: Code) => Code
 
-export interface TileSpec extends Epilogue {
+export interface TileSpec extends Epilogue, TileOutput {
   readonly mode: TileMode
   /** Bytes from the window's first input to where each accumulator's vector begins. */
   readonly inputOffsets: readonly number[]
-  /** The same in the output. */
-  readonly outputOffsets: readonly number[]
-  /** Lanes to store. */
-  readonly lanes: number
 }
 
 /** Call with (input, output, residual, first record, end of records, list, bytes of an output plane). */
 export function emitTile(name: string, spec: TileSpec): WasmFunction {
-  const { mode, inputOffsets, outputOffsets } = spec
+  const { mode, inputOffsets } = spec
   return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], (parameters, local) => {
     const [input, output, residual, record, recordsEnd, entry, plane] = parameters as Locals<7>
     const end = local('i32')
@@ -63,17 +58,6 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
         ]),
       ]
     }
-    const walkWeighted: Code = [
-      set(end, i32.load(get(record))),
-      repeatWhile(i32.lessThan(get(entry), get(end)), [
-        set(address, i32.add(get(input), i32.load(get(entry)))),
-        set(weight, f32x4.loadSplat(get(entry), 4)),
-        eachSum((sum, i) =>
-          set(sum, f32x4.add(get(sum), f32x4.mul(f32x4.load(get(address), inputOffsets[i]), get(weight)))),
-        ),
-        advance(entry, i32.const(8)),
-      ]),
-    ]
     const start = (value: Code): Code => [set(weight, value), eachSum(sum => set(sum, get(weight)))]
     const scale = (field: number): Code => [
       set(weight, f32x4.loadSplat(get(record), field)),
@@ -105,27 +89,12 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
           addBias(16),
         ],
       },
-      weighted: {
-        recordBytes: 8,
-        body: [start(f32x4.loadSplat(get(record), 4)), walkWeighted],
-      },
       max: { recordBytes: 4, body: [start(f32x4.splat(-Infinity)), walk(0, f32x4.larger, f32x4.larger)] },
-    }
-
-    const finish = (sum: Local, index: number): Code => {
-      const offset = outputOffsets[index]!
-      const added = spec.residual ? f32x4.add(get(sum), f32x4.load(get(residual), offset)) : get(sum)
-      const value = clampVector(added, spec.bounds)
-      if (spec.lanes === 4) return f32x4.store(get(output), value, offset)
-      const lanes = Array.from({ length: spec.lanes }, (_, lane) =>
-        f32x4.storeLane(get(output), get(sum), lane, offset + 4 * lane),
-      )
-      return [set(sum, value), lanes]
     }
 
     return repeatWhile(i32.lessThan(get(record), get(recordsEnd)), [
       modes[mode].body,
-      eachSum(finish),
+      eachSum((sum, index) => storeSum(spec, { output, residual, sum }, index)),
       advance(output, get(plane)),
       spec.residual ? advance(residual, get(plane)) : [],
       advance(record, i32.const(modes[mode].recordBytes)),
