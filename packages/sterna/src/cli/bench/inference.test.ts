@@ -51,13 +51,9 @@ describe('bench infer', () => {
         return
       }
       for (const packed of [randomPacked('lenet5', 0.95), randomPacked('resnet20', 0.64)]) {
-        const { oursMs, peers } = await timeInference(packed, {
-          peers: [peer],
-          threads: 1,
-          pairs: 1,
-          load: {},
-        })
-        assert.ok(oursMs > 0)
+        const contest = { peers: [peer], threads: 1, pairs: 1, arithmetic: 'f32' } as const
+        const { oursMs, peers, arithmetic } = await timeInference(packed, contest)
+        assert.ok(oursMs > 0 && arithmetic === 'f32')
         for (const { precision, difference, ratio } of peers) {
           assert.ok(difference < (precision === 'fp32' ? 1e-5 : 0.06), `${precision} ${difference}`)
           assert.ok(ratio.median > 0)
@@ -65,6 +61,13 @@ describe('bench infer', () => {
       }
     })
   }
+
+  test('integer arithmetic is timed with ranges that are measured where the network has none', async () => {
+    const contest = { peers: ['ort-node'], threads: 1, pairs: 1, arithmetic: 'int' } as const
+    const { peers, arithmetic } = await timeInference(randomPacked('resnet20', 0.64), contest)
+    assert.equal(arithmetic, 'int')
+    for (const { difference } of peers) assert.ok(difference > 0 && difference < 0.1, String(difference))
+  })
 
   test('the layers cut out of a network compute what they compute in it', async () => {
     const packed = randomConvolution(0.9)

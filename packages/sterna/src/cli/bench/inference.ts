@@ -3,13 +3,15 @@ import type { Tensor as OrtTensor } from 'onnxruntime-node'
 import { type LoadOptions, loadModel, type PackedModel, type Session } from 'sterna-runtime'
 import { Random, SternaError, sizeOf } from '../../core/index.ts'
 import { type OnnxModel, writeOnnx } from '../../formats/onnx/index.ts'
+import type { Model } from '../../graph/index.ts'
 import { exportOnnx } from '../../graph/onnx/index.ts'
 import { toModel } from '../../pack/index.ts'
 import { measureRanges } from './measure-ranges.ts'
 import { type PairedTimes, timePairs } from './pairs.ts'
 import { type Ort, openPeer, type PeerName } from './peer-packages.ts'
-import { quantizeOnnx } from './quantize-onnx.ts'
+import { type MeasuredRange, quantizeOnnx } from './quantize-onnx.ts'
 import { createTfNetwork } from './tfjs-network.ts'
+import { withRanges } from './with-ranges.ts'
 
 export type Precision = 'fp32' | 'int8'
 
@@ -25,6 +27,7 @@ export interface PeerTime extends PairedTimes {
 export interface InferenceTimes {
   /** Median milliseconds of one `Session.run`. */
   readonly oursMs: number
+  readonly arithmetic: 'f32' | 'int'
   /** Ratios are a peer's time over ours: above 1, ours is faster. */
   readonly peers: readonly PeerTime[]
 }
@@ -34,7 +37,8 @@ export interface InferenceContest {
   /** Of each side. */
   readonly threads: number
   readonly pairs: number
-  readonly load: LoadOptions
+  /** `int` for a network without ranges of activations measures some on random images. */
+  readonly arithmetic: NonNullable<LoadOptions['arithmetic']>
   readonly onRound?: (round: number) => void
 }
 
@@ -57,19 +61,21 @@ const turnMs = 4
  *   `loadModel` do
  */
 export async function timeInference(packed: PackedModel, contest: InferenceContest): Promise<InferenceTimes> {
-  const session = await loadModel(packed, contest.load)
-  const [port] = session.inputs
-  if (port === undefined || session.inputs.length > 1) {
-    throw new SternaError(
-      'usage/input',
-      `bench infer: ${packed.name} has ${session.inputs.length} inputs, expected 1`,
-    )
+  const [port, ...others] = packed.inputs
+  if (port === undefined || others.length > 0) {
+    const found = packed.inputs.length
+    throw new SternaError('usage/input', `bench infer: ${packed.name} has ${found} inputs, expected 1`)
   }
   const random = new Random(1)
   const images = Array.from({ length: calibrationImages }, () =>
     Float32Array.from({ length: sizeOf(port.shape) }, () => random.normal()),
   )
-  const opponents = await openOpponents(packed, images, contest)
+  const network = new PeerNetwork(packed, images)
+  const { arithmetic } = contest
+  const needsRanges = arithmetic === 'int' && packed.activations === undefined
+  const ours = needsRanges ? withRanges(packed, await network.ranges()) : packed
+  const session = await loadModel(ours, { arithmetic })
+  const opponents = await openOpponents(network, contest)
   try {
     return await compete(session, images[0]!, opponents, contest)
   } finally {
@@ -97,6 +103,7 @@ async function compete(
   })
   return {
     oursMs: own!.medianMs,
+    arithmetic: session.describe().arithmetic,
     peers: others.map((times, i) => {
       const { peer, precision, version } = opponents[i]!
       return { ...times, peer, precision, version, difference: differences[i]! }
@@ -104,35 +111,52 @@ async function compete(
   }
 }
 
+/** A packed network in the forms that peers take; what is costly is made once, when first asked for. */
+class PeerNetwork {
+  readonly model: Model
+  readonly exact: OnnxModel
+  readonly input: GivenInput
+  readonly output: string
+  readonly #images: readonly Float32Array[]
+  #ranges: Promise<ReadonlyMap<string, MeasuredRange>> | undefined
+
+  constructor(packed: PackedModel, images: readonly Float32Array[]) {
+    this.model = toModel(packed)
+    this.exact = exportOnnx(this.model)
+    this.input = { ...packed.inputs[0]!, data: images[0]! }
+    this.output = packed.outputs[0]!
+    this.#images = images
+  }
+
+  ranges(): Promise<ReadonlyMap<string, MeasuredRange>> {
+    this.#ranges ??= measureRanges(this.exact, this.#images)
+    return this.#ranges
+  }
+
+  async quantized(): Promise<OnnxModel> {
+    return quantizeOnnx(this.exact, await this.ranges())
+  }
+}
+
 async function openOpponents(
-  packed: PackedModel,
-  images: readonly Float32Array[],
+  network: PeerNetwork,
   { peers, threads }: InferenceContest,
 ): Promise<readonly Opponent[]> {
-  const model = toModel(packed)
-  const exact = exportOnnx(model)
-  const input = { ...packed.inputs[0]!, data: images[0]! }
-  const output = packed.outputs[0]!
-  let quantized: Promise<OnnxModel> | undefined
+  const { model, exact, input, output } = network
   const opponents: Opponent[] = []
   for (const peer of peers) {
     const opened = await openPeer(peer, threads)
+    const { version } = opened
     if (opened.kind === 'tfjs') {
-      const network = createTfNetwork(opened.tf, model, images[0]!)
-      const { version } = opened
-      opponents.push({
-        peer,
-        precision: 'fp32',
-        version,
-        run: async () => network.run(),
-        close: async () => network.dispose(),
-      })
+      const built = createTfNetwork(opened.tf, model, input.data)
+      const run = async () => built.run()
+      opponents.push({ peer, precision: 'fp32', version, run, close: async () => built.dispose() })
       continue
     }
-    quantized ??= measureRanges(exact, images).then(ranges => quantizeOnnx(exact, ranges))
-    for (const [precision, onnx] of [['fp32', exact] as const, ['int8', await quantized] as const]) {
-      const { run, close } = await createOrtSession(opened.ort, onnx, input, output, threads)
-      opponents.push({ peer, precision, version: opened.version, run, close })
+    for (const precision of ['fp32', 'int8'] as const) {
+      const onnx = precision === 'fp32' ? exact : await network.quantized()
+      const session = await createOrtSession(opened.ort, onnx, input, output, threads)
+      opponents.push({ peer, precision, version, ...session })
     }
   }
   return opponents

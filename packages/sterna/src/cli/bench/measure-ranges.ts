@@ -1,13 +1,13 @@
 /** What range every activation of an ONNX network takes on some inputs. */
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { type OnnxModel, writeOnnx } from '../../formats/onnx/index.ts'
-import type { ActivationRange } from './quantize-onnx.ts'
+import type { MeasuredRange } from './quantize-onnx.ts'
 
 /** @param images values of the one input. Every range holds 0. */
 export async function measureRanges(
   model: OnnxModel,
   images: readonly Float32Array[],
-): Promise<ReadonlyMap<string, ActivationRange>> {
+): Promise<ReadonlyMap<string, MeasuredRange>> {
   const { graph } = model
   const [input] = graph.inputs
   const known = new Set(graph.outputs.map(({ name }) => name))
@@ -20,7 +20,7 @@ export async function measureRanges(
   // Optimised, the network would compute some of them no more.
   const session = await InferenceSession.create(writeOnnx(watched), { graphOptimizationLevel: 'disabled' })
   const shape = input!.shape!.map(size => (typeof size === 'number' ? size : 1))
-  const ranges = new Map<string, ActivationRange>()
+  const ranges = new Map<string, MeasuredRange>()
   for (const image of images) {
     const feeds = { [input!.name]: new Tensor('float32', image, shape) }
     for (const [name, { data }] of Object.entries({ ...feeds, ...(await session.run(feeds)) })) {

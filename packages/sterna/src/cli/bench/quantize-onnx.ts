@@ -7,7 +7,7 @@ import { f32, sizeOf, type Tensor, tensor } from '../../core/index.ts'
 import type { OnnxModel, OnnxNode } from '../../formats/onnx/index.ts'
 
 /** Smallest and largest number that an activation took. */
-export interface ActivationRange {
+export interface MeasuredRange {
   readonly min: number
   readonly max: number
 }
@@ -28,7 +28,7 @@ const clips: ReadonlySet<string> = new Set(['Relu', 'Clip'])
 const levels = 255
 
 /** @param ranges of the inputs and of every node's output; see `measureRanges` */
-export function quantizeOnnx(model: OnnxModel, ranges: ReadonlyMap<string, ActivationRange>): OnnxModel {
+export function quantizeOnnx(model: OnnxModel, ranges: ReadonlyMap<string, MeasuredRange>): OnnxModel {
   const { graph } = model
   const writer = new QuantizedGraph(
     graph.initializers,
@@ -67,13 +67,13 @@ class QuantizedGraph {
   readonly nodes: OnnxNode[] = []
   readonly initializers: Map<string, Tensor>
   readonly outputs: ReadonlySet<string>
-  readonly #ranges: ReadonlyMap<string, ActivationRange>
+  readonly #ranges: ReadonlyMap<string, MeasuredRange>
   /** Whose scale and zero point an activation has: its own, or those of what was moved. */
   readonly #origins = new Map<string, string>()
 
   constructor(
     initializers: ReadonlyMap<string, Tensor>,
-    ranges: ReadonlyMap<string, ActivationRange>,
+    ranges: ReadonlyMap<string, MeasuredRange>,
     outputs: ReadonlySet<string>,
   ) {
     this.initializers = new Map(initializers)

@@ -27,13 +27,14 @@ interface BenchInferOptions {
   readonly network?: string
   readonly zeros: number
   readonly layers?: boolean
+  readonly arithmetic: InferenceContest['arithmetic']
   readonly threads: number
   readonly pairs: number
   readonly checkpoint?: string
 }
 
 const benchNames = ['train', 'methods', 'epoch', 'infer', 'codec'] as const
-const defaults = { zeros: 0.9, threads: 1, pairs: 21 } as const
+const defaults = { zeros: 0.9, arithmetic: 'auto', threads: 1, pairs: 21 } as const
 
 export function benchInferCommand(): Command {
   const command = createCommand('infer [file]', {
@@ -60,6 +61,12 @@ export function benchInferCommand(): Command {
       'share of zeros in the ternary layers of --network',
       fraction('--zeros'),
       defaults.zeros,
+    )
+    .option(
+      '--arithmetic <name>',
+      'auto, f32 or int; int measures ranges of activations on random images where FILE has none',
+      oneOf('--arithmetic', ['auto', 'f32', 'int']),
+      defaults.arithmetic,
     )
     .option('--layers', 'time every layer with weights by itself as well')
     .option(
@@ -91,15 +98,18 @@ export function benchInferCommand(): Command {
 }
 
 /** An option that would change nothing is a misunderstanding. */
-function expectFittingOptions({ network, layers, checkpoint }: BenchInferOptions, file?: string): void {
+function expectFittingOptions(
+  { network, layers, arithmetic, checkpoint }: BenchInferOptions,
+  file?: string,
+): void {
   const isGiven = file !== undefined || network !== undefined
   const wrong =
     file !== undefined && network !== undefined
       ? '--network: FILE says already which network is timed'
       : isGiven && checkpoint !== undefined
         ? '--checkpoint: belongs to the workloads that are timed without FILE and --network'
-        : !isGiven && layers
-          ? '--layers: needs FILE or --network'
+        : !isGiven && (layers || arithmetic !== defaults.arithmetic)
+          ? `${layers ? '--layers' : '--arithmetic'}: needs FILE or --network`
           : undefined
   if (wrong !== undefined) throw new SternaError('usage/option', wrong)
 }
@@ -125,8 +135,8 @@ async function findPeers({ against, threads }: BenchInferOptions): Promise<{
 
 async function benchNetwork(
   output: Output,
-  { network, zeros, layers }: BenchInferOptions,
-  contest: Omit<InferenceContest, 'load'>,
+  { network, zeros, layers, arithmetic }: BenchInferOptions,
+  contest: Omit<InferenceContest, 'arithmetic'>,
   file?: string,
 ): Promise<InferReport> {
   const packed =
@@ -135,10 +145,10 @@ async function benchNetwork(
   const time = (model: PackedModel, label: string): Promise<InferenceTimes> =>
     timeInference(model, {
       ...contest,
-      load: {},
+      arithmetic,
       onRound: round => output.progress(`${label}: round ${round + 1} of ${contest.pairs}`),
     })
-  const { oursMs, peers } = await time(packed, what)
+  const { oursMs, peers, arithmetic: used } = await time(packed, what)
   const lines = [
     textTable(
       [
@@ -149,7 +159,7 @@ async function benchNetwork(
         { title: 'output differs', align: 'right' },
       ],
       [
-        ['sterna', '1', '', oursMs.toFixed(4), ''],
+        [`sterna, ${used}`, '1', '', oursMs.toFixed(4), ''],
         ...peers.map(({ name, ratio, medianMs, difference }) => [
           name,
           ...ratioCells(ratio),
@@ -169,7 +179,10 @@ async function benchNetwork(
     lines.push('A layer is timed as a network of its own: with its call, its bias and the clip behind it.')
   }
   lines.push(`${what}; medians of ${contest.pairs} rounds; ${describeVersions(peers)}`)
-  return { value: { network: what, oursMs, peers, ...(layers && { layers: timed }) }, lines }
+  return {
+    value: { network: what, arithmetic: used, oursMs, peers, ...(layers && { layers: timed }) },
+    lines,
+  }
 }
 
 function layerTable(
@@ -199,7 +212,7 @@ function layerTable(
 async function benchGoals(
   output: Output,
   { checkpoint }: BenchInferOptions,
-  contest: Omit<InferenceContest, 'load'>,
+  contest: Omit<InferenceContest, 'arithmetic'>,
 ): Promise<InferReport> {
   const published = checkpoint === undefined ? undefined : loadModelSource(checkpoint, 'resnet20')
   const workloads = []
@@ -208,7 +221,7 @@ async function benchGoals(
   )) {
     const times = await timeInference(create(), {
       ...contest,
-      load: {},
+      arithmetic: about.arithmetic,
       onRound: round => output.progress(`${about.name}: round ${round + 1} of ${contest.pairs}`),
     })
     workloads.push({ ...about, ...times })
@@ -257,11 +270,12 @@ function describeVersions(peers: readonly PeerTime[]): string {
 }
 
 function commandLine(options: BenchInferOptions, file?: string): string {
-  const { against, network, zeros, layers, threads, pairs, checkpoint } = options
+  const { against, network, zeros, layers, arithmetic, threads, pairs, checkpoint } = options
   return [
     'sterna bench infer',
     ...(file === undefined ? [] : [file]),
     ...(network === undefined ? [] : [`--network ${network} --zeros ${zeros}`]),
+    ...(arithmetic === defaults.arithmetic ? [] : [`--arithmetic ${arithmetic}`]),
     ...(against === undefined ? [] : [`--against ${against.join(',')}`]),
     ...(layers ? ['--layers'] : []),
     ...(checkpoint === undefined ? [] : [`--checkpoint ${checkpoint}`]),
