@@ -4,13 +4,18 @@
  * path contains it. The last line reads `N passed, N failed`, with `, N skipped` if any were.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, ensureInstalled, filesUnder, root } from './ensure.mjs'
 
 const concurrency = 2
+/** Debian's Chromium brings a software adapter, for the tests of WebGPU where there is no GPU. */
+const chromium = '/usr/lib/chromium'
+const softwareGpu = existsSync(`${chromium}/vk_swiftshader_icd.json`)
+  ? { LD_LIBRARY_PATH: chromium, VK_ADD_DRIVER_FILES: `${chromium}/vk_swiftshader_icd.json` }
+  : {}
 const fileLimitMs = 300_000
 const reporter = pathToFileURL(path.join(root, 'scripts/test-events.mjs')).href
 
@@ -64,7 +69,8 @@ async function runQueue() {
 function runFile(file, eventFile) {
   return new Promise(resolve => {
     const args = [`--test-reporter=${reporter}`, `--test-reporter-destination=${eventFile}`, file]
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = { ...process.env, ...(/webgpu[^/]*$/.test(file) && softwareGpu) }
+    const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const keep = chunk => {
       output = (output + chunk).slice(-20_000)

@@ -4,14 +4,12 @@ import { writeOnnx } from '../formats/onnx/index.ts'
 import { createFastLowering } from './fast/index.ts'
 import { blockInput, blockModel, blockOf, type TestStep, testStep } from './fast/probe.ts'
 import type { LoweredProgram, Lowering } from './lowering.ts'
+import type { EngineSetup } from './program-engine.ts'
 import { standardLowering } from './standard/index.ts'
 import type { EngineDevice, LoweringName } from './types.ts'
-import type { WorkerClient } from './worker-client.node.ts'
+import type { EngineCalls } from './worker-protocol.ts'
 
-export interface LoweringChoice {
-  readonly lowering: Lowering
-  readonly reason: string
-}
+export type LoweringChoice = Pick<EngineSetup, 'lowering' | 'loweringReason'>
 
 type Found = { readonly lowering: Lowering } | { readonly failure: string }
 
@@ -24,12 +22,12 @@ let found: Promise<Found> | undefined
 export async function chooseLowering(
   wanted: LoweringName | 'auto',
   device: EngineDevice,
-  client: WorkerClient,
+  client: EngineCalls,
 ): Promise<LoweringChoice> {
-  if (wanted === 'standard') return { lowering: standardLowering, reason: 'as asked' }
+  if (wanted === 'standard') return { lowering: standardLowering, loweringReason: 'as asked' }
   if (device !== 'cpu') {
     if (wanted === 'auto')
-      return { lowering: standardLowering, reason: 'the fast lowering is made for the CPU' }
+      return { lowering: standardLowering, loweringReason: 'the fast lowering is made for the CPU' }
     throw new SternaError(
       'engine/unavailable',
       `lowering fast: it is made for the CPU, the device is ${device}`,
@@ -43,17 +41,18 @@ export async function chooseLowering(
   if ('lowering' in result) {
     return {
       lowering: result.lowering,
-      reason: wanted === 'fast' ? 'as asked' : 'the fast lowering agrees with the standard one',
+      loweringReason: wanted === 'fast' ? 'as asked' : 'the fast lowering agrees with the standard one',
     }
   }
-  if (wanted === 'auto') return { lowering: standardLowering, reason: `no fast lowering: ${result.failure}` }
+  if (wanted === 'auto')
+    return { lowering: standardLowering, loweringReason: `no fast lowering: ${result.failure}` }
   throw new SternaError('engine/unavailable', `lowering fast: ${result.failure}`, {
     hint: 'use the lowering standard',
   })
 }
 
 /** Finds the block, then compares a training step with the standard lowering's. */
-async function findFast(client: WorkerClient): Promise<Found> {
+async function findFast(client: EngineCalls): Promise<Found> {
   try {
     const block = await findBlock(client)
     if (block === undefined) return { failure: 'the blocks of this CPU’s kernels are of no known size' }
@@ -71,14 +70,14 @@ async function findFast(client: WorkerClient): Promise<Found> {
 /** Executables of this client that engines do not count. */
 let probes = -1
 
-async function findBlock(client: WorkerClient): Promise<number | undefined> {
+async function findBlock(client: EngineCalls): Promise<number | undefined> {
   const model = { model: blockModel, outputs: new Map([['y', 'y']]), state: new Map(), orders: new Map() }
   const { y } = await runOnce(client, model, [], new Map(), { x: blockInput })
   return blockOf(y!.data as Float32Array)
 }
 
 async function runStep(
-  client: WorkerClient,
+  client: EngineCalls,
   step: TestStep,
   lowering: Lowering,
 ): Promise<Map<string, Tensor>> {
@@ -90,7 +89,7 @@ async function runStep(
 
 /** Outputs, and parameters under their names as they are afterwards. */
 async function runOnce(
-  client: WorkerClient,
+  client: EngineCalls,
   { model, outputs, state, orders }: LoweredProgram,
   parameters: readonly string[],
   tensors: ReadonlyMap<string, Tensor>,

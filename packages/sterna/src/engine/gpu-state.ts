@@ -34,6 +34,11 @@ export class GpuTransfer {
     return fromOrt((await (await this.#session(dtype, 'cpu')).run({ x: value })).y!)
   }
 
+  async release(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).release()
+    this.#sessions.clear()
+  }
+
   #session(dtype: DType, location: 'gpu-buffer' | 'cpu'): Promise<ort.InferenceSession> {
     const key = `${dtype} ${location}`
     let session = this.#sessions.get(key)

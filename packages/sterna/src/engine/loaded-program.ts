@@ -11,6 +11,7 @@ export function sessionOptions({
   device,
   threads,
   spin,
+  strict,
 }: SessionChoice): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
@@ -21,7 +22,10 @@ export function sessionOptions({
     enableMemPattern: false,
     logSeverityLevel: 4,
     extra: {
-      session: { intra_op: { allow_spinning: spin ? '1' : '0' } },
+      session: {
+        intra_op: { allow_spinning: spin ? '1' : '0' },
+        disable_cpu_ep_fallback: strict && device !== 'cpu' ? '1' : '0',
+      },
       // ONNX Runtime 1.30 merges a Pad into a pooling even where the sum of the pads is then refused.
       optimization: { disable_specified_optimizers: 'Pad_Fusion' },
     },

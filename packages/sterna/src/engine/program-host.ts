@@ -69,6 +69,12 @@ export class ProgramHost {
     }
   }
 
+  /** Of all programs. */
+  async release(): Promise<void> {
+    for (const program of this.#programs.values()) await program.release()
+    this.#programs.clear()
+  }
+
   #programOf(executable: number): LoadedProgram {
     const program = this.#programs.get(executable)
     if (program === undefined) throw new Error('the executable has been released')

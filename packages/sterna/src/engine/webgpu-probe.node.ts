@@ -54,12 +54,8 @@ function filled(shape: readonly number[], value: number): Tensor {
 
 /** The fastest run, milliseconds. */
 async function measureMs(device: EngineDevice, side: number): Promise<number> {
-  const options = sessionOptions({ device, threads: availableParallelism(), spin: false })
-  const strict = { session: { disable_cpu_ep_fallback: device === 'webgpu' ? '1' : '0' } }
-  const session = await ort.InferenceSession.create(writeOnnx(probeModel(side)), {
-    ...options,
-    extra: strict,
-  })
+  const options = sessionOptions({ device, threads: availableParallelism(), spin: false, strict: true })
+  const session = await ort.InferenceSession.create(writeOnnx(probeModel(side)), options)
   // Every product is 1/(64·9), so inside the border ones stay ones.
   const feeds = {
     x: toOrt(ort, filled([16, channels, side, side], 1)),

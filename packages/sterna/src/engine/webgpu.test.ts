@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { expectF32, type Tensor } from '../core/index.ts'
+import { expectF32, type Tensor, tensor } from '../core/index.ts'
 import { GraphBuilder, gradients } from '../graph/index.ts'
 import { chooseDevice, probeWebgpu } from './choose-device.node.ts'
 import { createEngine } from './create-engine.node.ts'
@@ -32,7 +32,7 @@ describe('on WebGPU', { skip }, () => {
   let gpu: Engine
   before(async () => {
     cpu = await createEngine({ device: 'cpu', threads: 1 })
-    gpu = await createEngine({ device: 'webgpu' })
+    gpu = await createEngine({ device: 'webgpu', strict: true })
   })
   after(async () => {
     await cpu.close()
@@ -63,6 +63,17 @@ describe('on WebGPU', { skip }, () => {
     const outputs = await to.run(batch)
     assert.ok(Number.isFinite(outputs[loss]!.data[0]))
     await to.release()
+  })
+
+  it('a graph that the GPU cannot run whole is refused in strict mode, and runs otherwise', async () => {
+    const b = new GraphBuilder('double')
+    const program = { graph: b.build([b.sqrt(b.input('x', [2], 'f64'))]), state: new Map() }
+    await assert.rejects(gpu.load(program), { code: 'engine/failed', message: /graph "double": .*CPU/s })
+    const lenient = await createEngine({ device: 'webgpu' })
+    const executable = await lenient.load(program)
+    const [y] = Object.values(await executable.run({ x: tensor('f64', [2], Float64Array.of(0, 9)) }))
+    assert.deepEqual([...y!.data], [0, 3])
+    await lenient.close()
   })
 
   it('every operator and its derivative have the values of the CPU', async () => {

@@ -22,6 +22,8 @@ export interface SessionChoice {
   readonly threads: number
   /** Threads without work spin instead of sleeping. */
   readonly spin: boolean
+  /** Where the device is a GPU, refuses graphs of which part would run on the CPU. */
+  readonly strict: boolean
 }
 
 /** Executables are known by number. */
