@@ -69,7 +69,7 @@ async function runQueue() {
 function runFile(file, eventFile) {
   return new Promise(resolve => {
     const args = [`--test-reporter=${reporter}`, `--test-reporter-destination=${eventFile}`, file]
-    const env = { ...process.env, ...(/webgpu[^/]*$/.test(file) && softwareGpu) }
+    const env = { ...process.env, ...(/gpu[^/]*$/.test(file) && softwareGpu) }
     const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const keep = chunk => {

@@ -10,7 +10,7 @@ import { serve } from './server.mjs'
 import { trainGlyphs } from './train-glyphs.mjs'
 
 const imports = {
-  sterna: '/sterna/index.web.js',
+  sterna: '/sterna/web.js',
   'sterna-runtime': '/runtime/index.js',
   'sterna-runtime/format': '/runtime/format.js',
   fflate: '/modules/fflate/esm/browser.js',

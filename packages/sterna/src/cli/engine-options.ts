@@ -9,8 +9,8 @@ export function addEngineOptions(command: Command): Command {
   return command
     .option(
       '--device <name>',
-      'auto, cpu or webgpu (default: auto, which says what it chose and why)',
-      oneOf('--device', ['auto', 'cpu', 'webgpu']),
+      'auto, cpu, webgpu or cuda (default: auto, which says what it chose and why, and never takes cuda)',
+      oneOf('--device', ['auto', 'cpu', 'webgpu', 'cuda']),
     )
     .option(
       '--threads <n>',

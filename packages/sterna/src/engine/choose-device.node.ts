@@ -9,7 +9,16 @@ export interface DeviceChoice {
   readonly reason: string
 }
 
-type Probe = { readonly webgpuMs: number; readonly cpuMs: number } | { readonly failure: string }
+type Probe = { readonly gpuMs: number; readonly cpuMs: number } | { readonly failure: string }
+
+type GpuDevice = Exclude<EngineDevice, 'cpu'>
+
+const hints: Readonly<Record<GpuDevice, string>> = {
+  webgpu: 'use the device cpu',
+  cuda:
+    'install CUDA 12 with cuDNN 9, then, on Linux x64, its part of ONNX Runtime: ' +
+    'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false',
+}
 
 /** WebGPU must win by this factor on large convolutions, for small operators cost it more. */
 const worthwhileFactor = 2
@@ -17,29 +26,36 @@ const probeTimeoutMs = 15_000
 
 export async function chooseDevice(wanted: EngineDevice | 'auto'): Promise<DeviceChoice> {
   if (wanted === 'cpu') return { device: 'cpu', reason: 'as asked' }
-  const probe = await probeWebgpu()
+  const device = wanted === 'auto' ? 'webgpu' : wanted
+  const probe = await probeDevice(device)
   if ('failure' in probe) {
     if (wanted === 'auto') return { device: 'cpu', reason: `no WebGPU: ${probe.failure}` }
-    throw new SternaError('engine/unavailable', `device webgpu: ${probe.failure}`, {
-      hint: 'use the device cpu',
-    })
+    throw new SternaError('engine/unavailable', `device ${device}: ${probe.failure}`, { hint: hints[device] })
   }
-  if (wanted === 'webgpu') return { device: 'webgpu', reason: 'as asked' }
-  const comparison = `a test network takes ${milliseconds(probe.webgpuMs)} on WebGPU, ${milliseconds(probe.cpuMs)} on the CPU`
-  const isFaster = probe.webgpuMs * worthwhileFactor <= probe.cpuMs
+  if (wanted !== 'auto') return { device, reason: 'as asked' }
+  const comparison = `a test network takes ${milliseconds(probe.gpuMs)} on WebGPU, ${milliseconds(probe.cpuMs)} on the CPU`
+  const isFaster = probe.gpuMs * worthwhileFactor <= probe.cpuMs
   return { device: isFaster ? 'webgpu' : 'cpu', reason: comparison }
 }
 
 /** Asks a child process, which may crash without harm. */
-export function probeWebgpu(): Promise<Probe> {
-  const program = fileURLToPath(new URL('./webgpu-probe.node.js', import.meta.url))
+export function probeDevice(device: GpuDevice): Promise<Probe> {
+  const program = fileURLToPath(new URL('./gpu-probe.node.js', import.meta.url))
   return new Promise(resolve => {
-    execFile(process.execPath, [program], { timeout: probeTimeoutMs, encoding: 'utf8' }, (error, stdout) => {
-      const answer = readProbe(stdout)
-      if (answer !== undefined) resolve('failure' in answer ? { failure: readable(answer.failure) } : answer)
-      else
-        resolve({ failure: error?.killed ? 'the probe did not answer' : 'the probe ended without an answer' })
-    })
+    execFile(
+      process.execPath,
+      [program, device],
+      { timeout: probeTimeoutMs, encoding: 'utf8' },
+      (error, stdout) => {
+        const answer = readProbe(stdout)
+        if (answer !== undefined)
+          resolve('failure' in answer ? { failure: readable(answer.failure) } : answer)
+        else
+          resolve({
+            failure: error?.killed ? 'the probe did not answer' : 'the probe ended without an answer',
+          })
+      },
+    )
   })
 }
 
@@ -54,6 +70,7 @@ function readProbe(line: string): Probe | undefined {
 
 function readable(message: string): string {
   if (message.includes('No supported adapters')) return 'no GPU adapter was found'
+  if (message.includes('Failed to load shared library')) return 'its libraries do not load'
   return message.split('\n', 1)[0]!
 }
 

@@ -2,7 +2,8 @@
 import type { Tensor } from '../core/index.ts'
 import type { Graph } from '../graph/index.ts'
 
-export type EngineDevice = 'cpu' | 'webgpu'
+/** 'cuda': NVIDIA, Linux x64, where ONNX Runtime's CUDA libraries have been installed. */
+export type EngineDevice = 'cpu' | 'webgpu' | 'cuda'
 
 /** How graphs are written for a device: 'fast' keeps feature maps in the blocks of the CPU's kernels. */
 export type LoweringName = 'standard' | 'fast'

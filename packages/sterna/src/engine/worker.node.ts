@@ -39,7 +39,8 @@ async function guarded(message: WorkerRequest): Promise<Answer> {
 
 function open(choice: SessionChoice): ProgramHost {
   const options = sessionOptions(choice)
-  if (choice.device === 'cpu') return new ProgramHost(ort, options, program => new CpuState(program))
+  // The binding keeps no tensors on a CUDA device: there the state crosses over with every step.
+  if (choice.device !== 'webgpu') return new ProgramHost(ort, options, program => new CpuState(program))
   const transfer = new GpuTransfer(ort, options)
   return new ProgramHost(ort, options, program => new GpuState(program, transfer))
 }

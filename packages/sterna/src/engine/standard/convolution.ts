@@ -33,7 +33,7 @@ export const convolution = {
     })
     const settings = { ...convAttributes(attributes, weight), output_padding: ints(rest) }
     const filters = weight[0]! / groups
-    if (device === 'cpu' || weight[1] !== 1 || filters === 1) {
+    if (device !== 'webgpu' || weight[1] !== 1 || filters === 1) {
       e.emit('ConvTranspose', names, settings, out)
       return
     }

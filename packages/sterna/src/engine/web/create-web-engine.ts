@@ -9,9 +9,11 @@ import type { Engine, EngineDevice } from '../types.ts'
 import { LocalClient } from './local-client.ts'
 import { ResultState } from './result-state.ts'
 
+type WebDevice = Exclude<EngineDevice, 'cuda'>
+
 export interface WebEngineOptions {
   /** Default 'auto': WebGPU where the browser offers an adapter that is no software, else 'cpu', i.e. WebAssembly. */
-  readonly device?: EngineDevice | 'auto'
+  readonly device?: WebDevice | 'auto'
   /** Threads of WebAssembly; default 1. More need a page that is cross-origin isolated. */
   readonly threads?: number
   /**
@@ -56,7 +58,7 @@ export async function createWebEngine(options: WebEngineOptions = {}): Promise<E
     reason,
     threads,
     lowering: standardLowering,
-    loweringReason: 'onnxruntime-web has no kernels for the fast one',
+    loweringReason: 'the fast lowering is made for native CPU kernels',
   })
 }
 
@@ -66,8 +68,8 @@ interface Gpu {
 }
 
 async function chooseWebDevice(
-  wanted: EngineDevice | 'auto',
-): Promise<{ readonly device: EngineDevice; readonly reason: string }> {
+  wanted: WebDevice | 'auto',
+): Promise<{ readonly device: WebDevice; readonly reason: string }> {
   if (wanted === 'cpu') return { device: 'cpu', reason: 'as asked' }
   const { gpu } = (globalThis.navigator ?? {}) as { readonly gpu?: Gpu }
   // A page that is no secure context, e.g. on http, has no `navigator.gpu`.
@@ -83,7 +85,7 @@ async function chooseWebDevice(
 }
 
 /** The build without WebGPU is half as large. */
-async function loadRuntime(device: EngineDevice): Promise<typeof import('onnxruntime-web')> {
+async function loadRuntime(device: WebDevice): Promise<typeof import('onnxruntime-web')> {
   try {
     return device === 'webgpu' ? await import('onnxruntime-web/webgpu') : await import('onnxruntime-web/wasm')
   } catch (cause) {

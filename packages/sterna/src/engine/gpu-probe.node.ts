@@ -1,6 +1,6 @@
 /**
- * The program of a child process: times a small stack of convolutions on WebGPU and on the CPU and prints
- * the milliseconds as JSON. In a process of its own because a broken driver can end the process it runs in.
+ * The program of a child process: times a small stack of convolutions on the GPU device it is told and on the CPU and
+ * prints the milliseconds as JSON. In a process of its own because a broken driver can end the process it runs in.
  */
 import { writeSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -72,11 +72,12 @@ async function measureMs(device: EngineDevice, side: number): Promise<number> {
   return fastestMs
 }
 
+const device = process.argv[2] as EngineDevice
 try {
-  const trialMs = await measureMs('webgpu', small)
+  const trialMs = await measureMs(device, small)
   const side = trialMs > hopelessMs ? small : large
-  const webgpuMs = side === small ? trialMs : await measureMs('webgpu', large)
-  print({ webgpuMs, cpuMs: await measureMs('cpu', side) })
+  const gpuMs = side === small ? trialMs : await measureMs(device, large)
+  print({ gpuMs, cpuMs: await measureMs('cpu', side) })
 } catch (error) {
   print({ failure: error instanceof Error ? error.message : String(error) })
 }

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { expectF32, type Tensor, tensor } from '../core/index.ts'
 import { GraphBuilder, gradients } from '../graph/index.ts'
-import { chooseDevice, probeWebgpu } from './choose-device.node.ts'
+import { chooseDevice, probeDevice } from './choose-device.node.ts'
 import { createEngine } from './create-engine.node.ts'
 import { differentiableCases, drawInputs } from './testing/operator-cases.ts'
 import { train, trainingStep } from './testing/training-step.ts'
 import type { Engine, Program } from './types.ts'
 
-const probe = await probeWebgpu()
-const skip = 'failure' in probe ? probe.failure : false
+const [webgpu, cuda] = [await probeDevice('webgpu'), await probeDevice('cuda')]
+const skip = 'failure' in webgpu ? webgpu.failure : false
+const skipCuda = 'failure' in cuda ? `no CUDA: ${cuda.failure}` : false
 
 describe('the choice of a device', () => {
   it('falls back to the CPU with the reason, unless WebGPU was asked for', {
@@ -19,6 +20,16 @@ describe('the choice of a device', () => {
     assert.equal(choice.device, 'cpu')
     assert.match(choice.reason, /^no WebGPU: ./)
     await assert.rejects(chooseDevice('webgpu'), { code: 'engine/unavailable' })
+  })
+
+  it('says how CUDA is installed where it is not', {
+    skip: skipCuda === false ? 'there is CUDA' : false,
+  }, async () => {
+    await assert.rejects(chooseDevice('cuda'), {
+      code: 'engine/unavailable',
+      message: /^device cuda: ./,
+      hint: /ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false/,
+    })
   })
 
   it('compares both where there is an adapter', { skip }, async () => {
@@ -39,19 +50,7 @@ describe('on WebGPU', { skip }, () => {
     await gpu.close()
   })
 
-  it('training equals training on the CPU up to rounding', async () => {
-    const expected = await train(cpu, 3)
-    const found = await train(gpu, 3)
-    found.losses.forEach((loss, i) => {
-      assert.ok(Math.abs(loss - expected.losses[i]!) < 1e-4, `step ${i}: ${loss} and ${expected.losses[i]}`)
-    })
-    for (const [name, value] of expected.state) {
-      const other = expectF32(found.state.get(name), name).data
-      expectF32(value, name).data.forEach((number, i) => {
-        assert.ok(Math.abs(number - other[i]!) < 1e-4, `${name}[${i}]: ${other[i]} and ${number}`)
-      })
-    }
-  })
+  it('training equals training on the CPU up to rounding', () => expectSameTraining(cpu, gpu))
 
   it('state is copied between executables on the device', async () => {
     const { program, state, batch, loss } = trainingStep()
@@ -107,4 +106,26 @@ async function outputsOf(
   const outputs = await executable.run(feeds)
   await executable.release()
   return Object.entries(outputs).map(([name, value]) => expectF32(value, name).data)
+}
+
+it('training on CUDA equals training on the CPU up to rounding', { skip: skipCuda }, async () => {
+  const cpu = await createEngine({ device: 'cpu', threads: 1 })
+  const gpu = await createEngine({ device: 'cuda' })
+  await expectSameTraining(cpu, gpu)
+  await cpu.close()
+  await gpu.close()
+})
+
+async function expectSameTraining(cpu: Engine, gpu: Engine): Promise<void> {
+  const expected = await train(cpu, 3)
+  const found = await train(gpu, 3)
+  found.losses.forEach((loss, i) => {
+    assert.ok(Math.abs(loss - expected.losses[i]!) < 1e-4, `step ${i}: ${loss} and ${expected.losses[i]}`)
+  })
+  for (const [name, value] of expected.state) {
+    const other = expectF32(found.state.get(name), name).data
+    expectF32(value, name).data.forEach((number, i) => {
+      assert.ok(Math.abs(number - other[i]!) < 1e-4, `${name}[${i}]: ${other[i]} and ${number}`)
+    })
+  }
 }
