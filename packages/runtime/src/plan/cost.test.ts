@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { PackedModel, PackedTensor } from '../file/types.ts'
-import { widenTensor } from '../kernels/reference/index.ts'
 import {
   convAttributes,
   createRandom,
@@ -10,6 +9,7 @@ import {
   randomArray,
   randomTernary,
 } from '../kernels/testing/models.ts'
+import { widenTensor } from '../kernels/widen-tensor.ts'
 import { describeModel, loadModel } from '../session/index.ts'
 import { sizeOf } from './shape.ts'
 

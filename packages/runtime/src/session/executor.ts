@@ -1,8 +1,8 @@
 /** Takes the memory a plan asks for and turns its steps into calls. */
 import { SternaError } from '../errors.ts'
-import { type ByteValues, runByteStep, runNode, type View, widenTensor } from '../kernels/reference/index.ts'
 import { bindKernels } from '../kernels/wasm/index.ts'
-import type { Plan, PlannedStep } from '../plan/plan.ts'
+import { widenTensor } from '../kernels/widen-tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { sizeOf } from '../plan/shape.ts'
 
 export interface Executor {
@@ -13,56 +13,33 @@ export interface Executor {
   run(): void
 }
 
-type Call = () => void
-
 export async function createExecutor(plan: Plan): Promise<Executor> {
   const memory = takeMemory(plan)
   const { buffer } = memory
-  const views = new Map<string, View>()
-  const viewOf = (name: string): View => {
-    let view = views.get(name)
-    if (view === undefined) {
-      const shape = plan.shapes.get(name)!
-      const tensor = plan.model.tensors.get(name)
-      const data =
-        tensor === undefined
-          ? new Float32Array(buffer, plan.addresses.get(name)!, sizeOf(shape))
-          : widenTensor(tensor)
-      view = { shape, data }
-      views.set(name, view)
-    }
-    return view
-  }
-  const bytes = new Map<string, Uint8Array>()
-  const byteValues: ByteValues = {
-    shape: value => plan.shapes.get(value)!,
-    numbers: value => viewOf(value).data,
-    bytes(value) {
-      const known = bytes.get(value) ?? new Uint8Array(sizeOf(plan.shapes.get(value)!))
-      bytes.set(value, known)
-      return known
-    },
+  const arrays = new Map<string, Float32Array>()
+  const numbers = (name: string): Float32Array => {
+    const tensor = plan.model.tensors.get(name)
+    const array =
+      arrays.get(name) ??
+      (tensor === undefined
+        ? new Float32Array(buffer, plan.addresses.get(name)!, sizeOf(plan.shapes.get(name)!))
+        : widenTensor(tensor))
+    arrays.set(name, array)
+    return array
   }
   const bound = 'grow' in memory ? await bindKernels(plan, memory) : undefined
-  const calls = plan.steps.flatMap((planned): Call[] => {
-    if (planned.kernel.name === 'alias') return []
-    return [bound?.get(planned) ?? referenceCall(planned, viewOf, byteValues)]
-  })
+  const steps = plan.steps.filter(({ kernel }) => kernel.name !== 'alias')
+  const plain = steps.every(planned => bound?.has(planned))
+    ? undefined
+    : (await import('./plain-calls.ts')).createPlainCalls(plan, numbers)
+  const calls = steps.map(planned => bound?.get(planned) ?? plain!(planned))
   return {
     plan,
-    value: name => viewOf(name).data,
+    value: numbers,
     run() {
       for (const call of calls) call()
     },
   }
-}
-
-function referenceCall({ step }: PlannedStep, viewOf: (name: string) => View, values: ByteValues): Call {
-  if (step.kind === 'bytes') return () => runByteStep(step, values)
-  const { node, output } = step
-  const inputs = node.inputs.map(viewOf)
-  const target = viewOf(output)
-  return () => runNode(node, inputs, target)
 }
 
 function takeMemory({ model, kernels, memory }: Plan): WebAssembly.Memory | { readonly buffer: ArrayBuffer } {

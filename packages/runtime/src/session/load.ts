@@ -4,7 +4,6 @@ import type { PackedModel } from '../file/types.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
 import { type ComputeOptions, openModel, planFor } from './open.ts'
 import { Session } from './session.ts'
-import { startPool } from './threads/pool.ts'
 
 /** More than any host has cores for. */
 const maxThreads = 256
@@ -50,7 +49,9 @@ export async function loadModel(model: PackedModel, options: LoadOptions = {}): 
     )
   }
   const executor = await openModel(model, compute)
-  return new Session(executor, threads === 1 ? undefined : await startPool(threads, model, compute))
+  if (threads === 1) return new Session(executor)
+  const { startPool } = await import('./threads/pool.ts')
+  return new Session(executor, await startPool(threads, model, compute))
 }
 
 /**

@@ -4,7 +4,8 @@ import { describe, test } from 'node:test'
 import { SternaError } from '../../errors.ts'
 import type { PackedNode } from '../../file/types.ts'
 import { lenet5 } from '../testing/models.ts'
-import { runNode, runReference, type View, widenTensor } from './index.ts'
+import { widenTensor } from '../widen-tensor.ts'
+import { runNode, runReference, type View } from './index.ts'
 
 /** Whole numbers in −5 … 5 that repeat after eleven elements. */
 function ramp(shape: readonly number[], step = 7): View {

@@ -4,7 +4,7 @@ import type { Magnitudes } from '../../plan/choose.ts'
 import { type DenseRun, denseRowBytes } from '../../plan/dense-runs.ts'
 import { denseBlock } from '../../plan/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
-import { widenTensor } from '../reference/index.ts'
+import { widenTensor } from '../widen-tensor.ts'
 
 /** Where in memory a layer's records and lists were written. */
 export interface Lists {
