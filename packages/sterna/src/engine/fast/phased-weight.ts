@@ -34,14 +34,14 @@ function tileIndex(
   return ((o * channelBlocks + c) * height + i) * width + j
 }
 
-/** In tiles of the stride-1 kernel: [O/b, phases·C/b, k', k'']; −1 where it has no weight of the layer. */
+/** In tiles of the stride-1 kernel: [O/b, C/b·phases, k', k'']; −1 where it has no weight of the layer. */
 function phasedTiles(plan: ConvPlan, tiles: Tiles): number[] {
   const { rows, columns } = plan
   const index: number[] = []
   for (let o = 0; o < tiles.filterBlocks; o++) {
-    for (const rowTaps of rows.taps) {
-      for (const columnTaps of columns.taps) {
-        for (let c = 0; c < tiles.channelBlocks; c++) {
+    for (let c = 0; c < tiles.channelBlocks; c++) {
+      for (const rowTaps of rows.taps) {
+        for (const columnTaps of columns.taps) {
           for (const i of rowTaps) {
             for (const j of columnTaps) index.push(i < 0 || j < 0 ? -1 : tileIndex(plan, tiles, o, c, i, j))
           }
@@ -69,7 +69,7 @@ function gatherTiles(
   return e.emit('Gather', [padded, e.integers(indices)], { axis: int(0) })
 }
 
-/** The weight of the stride-1 convolution, [O, phases·C, k', k''] in blocked order. */
+/** The weight of the stride-1 convolution, [O, C·phases, k', k''] in blocked order. */
 export function phasedWeight(emission: BlockedEmission, weight: string, plan: ConvPlan): string {
   if (!isPhased(plan)) return weight
   const tiles = tilesOf(emission, plan)
