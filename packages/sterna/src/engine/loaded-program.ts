@@ -24,6 +24,8 @@ export function sessionOptions({
     extra: {
       session: {
         intra_op: { allow_spinning: spin ? '1' : '0' },
+        // Elementwise work is handed out in small blocks: a thread that wakes late, or shares its core, holds up nobody.
+        dynamic_block_base: '4',
         disable_cpu_ep_fallback: strict && device !== 'cpu' ? '1' : '0',
       },
       // ONNX Runtime 1.30 merges a Pad into a pooling even where the sum of the pads is then refused.
