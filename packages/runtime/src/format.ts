@@ -62,6 +62,7 @@ export {
   type OperatorSchema,
   operatorById,
   operatorSchemas,
+  partsId,
   previewProblem,
   sectionEntryBytes,
   sectionKinds,

@@ -3,7 +3,9 @@ export { crc32 } from './file/crc32.ts'
 export {
   type ActivationRange,
   type ByteStream,
+  type CodedPart,
   type DenseTensor,
+  decodePart,
   type FileAccount,
   type FilePart,
   type FloatTensor,
@@ -13,6 +15,7 @@ export {
   type PackedModel,
   type PackedNode,
   type PackedTensor,
+  type PartDecoder,
   type Preview,
   type ReadSterna,
   readSterna,

@@ -4,7 +4,16 @@ export { crc32 } from './crc32.ts'
 export { type FieldCoding, type OperatorSchema, operatorById, operatorSchemas } from './operator-schema.ts'
 export { metadataProblem } from './read-metadata.ts'
 export { previewProblem } from './read-preview.ts'
-export { type ByteStream, type ReadSterna, readSterna, readSternaStream } from './read-sterna.ts'
+export {
+  type ByteStream,
+  type CodedPart,
+  decodePart,
+  type PartDecoder,
+  type ReadSterna,
+  readSterna,
+  readSternaStream,
+} from './read-sterna.ts'
+export { partsId } from './read-tensor-table.ts'
 export type {
   ActivationRange,
   DenseTensor,

@@ -2,14 +2,14 @@
 import { ByteReader } from '../byte-reader.ts'
 import { activationProblem } from './activation-range.ts'
 import type { Section } from './container.ts'
-import type { ActivationRange, PackedModel } from './types.ts'
+import type { ActivationRange } from './types.ts'
 
 /** `names` are those of all values, by number. */
 export function readActivations(
   bytes: Uint8Array,
   section: Section | undefined,
   names: readonly string[],
-  tensors: PackedModel['tensors'],
+  tensors: ReadonlySet<string>,
 ): ReadonlyMap<string, ActivationRange> | undefined {
   if (section === undefined) return undefined
   const reader = new ByteReader(bytes, section.start, section.end, 'activations section')

@@ -1,8 +1,9 @@
 /** Reads a `.sterna` file (`docs/format.md`), whole or as its bytes arrive. */
 import { ByteReader } from '../byte-reader.ts'
-import type { CodecName } from '../codec/index.ts'
+import { type CodecName, codecById } from '../codec/index.ts'
 import { SternaError } from '../errors.ts'
 import { checkSection, damaged, fixedHeaderBytes, readContainer, truncated } from './container.ts'
+import { joinParts } from './join-parts.ts'
 import { readActivations } from './read-activations.ts'
 import { readGraph } from './read-graph.ts'
 import { readMetadata } from './read-metadata.ts'
@@ -18,6 +19,30 @@ export interface ReadSterna {
 /** Pieces of a file in order, as `fetch(…).body` or a file's read stream gives them. */
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
+/** A tensor, or some filters of a large one: what a payload needs beside its bytes to be decoded. */
+export interface CodedPart {
+  /** As in the tensor table. */
+  readonly codec: number
+  readonly shape: readonly number[]
+}
+
+/** Decodes a part elsewhere, with `decodePart` in a worker; `payload` is a copy that may be transferred. */
+export type PartDecoder = (part: CodedPart, payload: Uint8Array<ArrayBuffer>) => Promise<PackedTensor>
+
+/** What the file says of one part. Errors: those of `readSterna`; offsets count from the payload's start. */
+export function decodePart({ codec: id, shape: dims }: CodedPart, payload: Uint8Array): PackedTensor {
+  const codec = codecById(id)
+  if (codec === undefined) throw new SternaError('file/unsupported', `codec ${id} is not known`)
+  const elements = dims.reduce((product, size) => product * size, 1)
+  const shape = { dims, elements, filters: dims[0] ?? 1 }
+  const reader = new ByteReader(payload, 0, payload.length, 'part')
+  if (payload.length < codec.minimumBytes(shape))
+    throw reader.failure('file/damaged', `expected at least ${codec.minimumBytes(shape)} bytes`)
+  const tensor = codec.decode(reader, shape)
+  reader.expectEnd()
+  return tensor
+}
+
 /**
  * Checks and decodes `bytes`, which must be exactly one file. Whatever the bytes, it returns or throws
  * SternaError: 'file/bad-magic', 'file/truncated', 'file/damaged', 'file/unsupported' or 'file/limit'.
@@ -27,18 +52,18 @@ export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 export function readSterna(bytes: Uint8Array): ReadSterna {
   const steps = readSteps({ bytes, ended: true })
   const step = steps.next()
-  if (step.done) return step.value
+  if (step.done) return step.value.finish(step.value.pieces as PackedTensor[][])
   throw truncated(Math.max(step.value, fixedHeaderBytes), bytes.length)
 }
 
 /**
  * The same from a stream: tensors are decoded while the rest is still on its way, and the model is handed out once
- * every checksum has been compared. The first damage found ends the stream. Errors as `readSterna`, and whatever the
- * stream itself fails with.
+ * every checksum has been compared. The first damage found ends the stream. `decode` is called for each tensor, and each
+ * part of a large one, as soon as its bytes are here. Errors as `readSterna`, and whatever the stream or `decode` fails with.
  */
-export async function readSternaStream(stream: ByteStream): Promise<ReadSterna> {
+export async function readSternaStream(stream: ByteStream, decode?: PartDecoder): Promise<ReadSterna> {
   const arriving = { bytes: new Uint8Array(0), ended: false }
-  const steps = readSteps(arriving)
+  const steps = readSteps(arriving, decode)
   let step = steps.next()
   let buffer = new Uint8Array(0x4000)
   let length = 0
@@ -46,7 +71,7 @@ export async function readSternaStream(stream: ByteStream): Promise<ReadSterna> 
     if (!(chunk instanceof Uint8Array)) {
       throw new SternaError('usage/input', `expected a stream of Uint8Array, found ${typeof chunk}`)
     }
-    if (step.done && chunk.length > 0) throw tooLong(step.value.account.totalBytes)
+    if (step.done && chunk.length > 0) throw tooLong(length)
     if (length + chunk.length > buffer.length) {
       const larger = new Uint8Array(Math.max(2 * buffer.length, length + chunk.length))
       larger.set(buffer.subarray(0, length))
@@ -59,7 +84,10 @@ export async function readSternaStream(stream: ByteStream): Promise<ReadSterna> 
   }
   arriving.ended = true
   if (!step.done) step = steps.next()
-  if (step.done) return step.value
+  if (step.done) {
+    const { pieces, finish } = step.value
+    return finish(await Promise.all(pieces.map(parts => Promise.all(parts))))
+  }
   throw truncated(Math.max(step.value, fixedHeaderBytes), length)
 }
 
@@ -81,11 +109,18 @@ async function* piecesOf(stream: ByteStream): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** A file that is checked; only its tensors may still be being decoded. */
+interface Pending {
+  /** The parts of each tensor. */
+  readonly pieces: readonly (readonly (PackedTensor | Promise<PackedTensor>)[])[]
+  finish(pieces: readonly (readonly PackedTensor[])[]): ReadSterna
+}
+
 /** Goes on where it stopped: yields how many of the file's bytes it cannot do without. */
-function* readSteps(file: {
-  readonly bytes: Uint8Array
-  readonly ended: boolean
-}): Generator<number, ReadSterna> {
+function* readSteps(
+  file: { readonly bytes: Uint8Array; readonly ended: boolean },
+  decode?: PartDecoder,
+): Generator<number, Pending> {
   const needs = function* (end: number): Generator<number, void> {
     while (file.bytes.length < end) yield end
   }
@@ -100,24 +135,41 @@ function* readSteps(file: {
   checkSection(file.bytes, 'graph', graph)
   const { valueNames, tensorNames, ...network } = readGraph(file.bytes, graph, entries.length)
 
-  const decoded = new Map<string, PackedTensor>()
-  const payloads: (FilePart & { readonly codec: CodecName })[] = []
   const isChecked = file.bytes.length >= payload.end
   if (isChecked) checkSection(file.bytes, 'payload', payload)
-  for (const [index, { codec, shape, start, end }] of entries.entries()) {
-    yield* needs(end)
+  const pieces: (PackedTensor | Promise<PackedTensor>)[][] = []
+  const payloads: (FilePart & { readonly codec: CodecName })[] = []
+  for (const [index, { parts }] of entries.entries()) {
     const tensor = tensorNames[index]!
-    const reader = new ByteReader(file.bytes, start, end, `tensor "${tensor}"`)
-    try {
-      decoded.set(tensor, codec.decode(reader, shape))
-      reader.expectEnd()
-    } catch (error) {
-      // That the bytes were changed on their way says more than what they no longer make.
-      yield* needs(payload.end)
-      checkSection(file.bytes, 'payload', payload)
-      throw error
+    const own: (PackedTensor | Promise<PackedTensor>)[] = []
+    for (const { codec, shape, start, end } of parts) {
+      yield* needs(end)
+      if (decode !== undefined) {
+        const piece = decode({ codec: codec.id, shape: shape.dims }, file.bytes.slice(start, end))
+        // Looked at in the end; should the stream fail before, nobody waits for it.
+        piece.catch(() => {})
+        own.push(piece)
+        continue
+      }
+      try {
+        const reader = new ByteReader(file.bytes, start, end, `tensor "${tensor}"`)
+        own.push(codec.decode(reader, shape))
+        reader.expectEnd()
+      } catch (error) {
+        // That the bytes were changed on their way says more than what they no longer make.
+        yield* needs(payload.end)
+        checkSection(file.bytes, 'payload', payload)
+        throw error
+      }
     }
-    payloads.push({ name: 'payload', bytes: end - start, tensor, codec: codec.name })
+    pieces.push(own)
+    payloads.push({
+      name: 'payload',
+      bytes: parts.at(-1)!.end - parts[0]!.start,
+      tensor,
+      codec: parts[0]!.codec.name,
+      ...(parts.length > 1 && { parts: parts.length }),
+    })
   }
   yield* needs(fileBytes)
   if (file.bytes.length > fileBytes) throw tooLong(fileBytes)
@@ -135,14 +187,29 @@ function* readSteps(file: {
     checkSection(file.bytes, name, section)
     sections.push({ name, bytes: section.end - section.start })
   }
-  const activations = readActivations(file.bytes, container.activations, valueNames, decoded)
+  const activations = readActivations(file.bytes, container.activations, valueNames, new Set(tensorNames))
   const preview = readPreview(file.bytes, container.preview)
-  const model: PackedModel = {
-    ...network,
-    tensors: decoded,
-    metadata: readMetadata(file.bytes, container.metadata),
-    ...(activations && { activations }),
-    ...(preview && { preview }),
+  const metadata = readMetadata(file.bytes, container.metadata)
+  const finish = (decoded: readonly (readonly PackedTensor[])[]): ReadSterna => {
+    const tensors = new Map<string, PackedTensor>()
+    for (const [index, { shape, parts }] of entries.entries()) {
+      const name = tensorNames[index]!
+      const own = decoded[index]!
+      const whole = own.length === 1 ? own[0] : joinParts(shape.dims, own)
+      if (whole === undefined) {
+        const reader = new ByteReader(file.bytes, parts[0]!.start, fileBytes, `tensor "${name}"`)
+        throw reader.failure('file/damaged', 'its parts are not stored alike')
+      }
+      tensors.set(name, whole)
+    }
+    const model: PackedModel = {
+      ...network,
+      tensors,
+      metadata,
+      ...(activations && { activations }),
+      ...(preview && { preview }),
+    }
+    return { model, account: { totalBytes: fileBytes, sections } }
   }
-  return { model, account: { totalBytes: fileBytes, sections } }
+  return { pieces, finish }
 }

@@ -73,4 +73,6 @@ export interface FilePart {
   /** The tensor a payload belongs to, and the codec it is written in. */
   readonly tensor?: string
   readonly codec?: string
+  /** How many parts it lies in, where there are several; `codec` is that of the first. */
+  readonly parts?: number
 }

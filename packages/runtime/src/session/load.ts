@@ -1,5 +1,11 @@
 import { SternaError } from '../errors.ts'
-import { type ByteStream, type ReadSterna, readSterna, readSternaStream } from '../file/index.ts'
+import {
+  type ByteStream,
+  type PartDecoder,
+  type ReadSterna,
+  readSterna,
+  readSternaStream,
+} from '../file/index.ts'
 import type { PackedModel } from '../file/types.ts'
 import { describePlan, type ModelDescription } from '../plan/describe.ts'
 import { type ComputeOptions, openModel, planFor } from './open.ts'
@@ -14,6 +20,11 @@ export interface LoadOptions extends ComputeOptions {
    * anew. Where the host starts no workers, `runBatch` computes on the calling thread; `session.threads` says so.
    */
   readonly threads?: number
+  /**
+   * Where tensors, and parts of large ones, are decoded: called for each with its bytes, with `decodePart` in a worker
+   * for instance. Without it they are decoded here, one after the other.
+   */
+  readonly decode?: PartDecoder
 }
 
 /**
@@ -25,14 +36,22 @@ export async function load(
   source: Uint8Array | ArrayBuffer | ByteStream,
   options: LoadOptions = {},
 ): Promise<Session> {
-  return loadModel((await readSource(source)).model, options)
+  const { decode, ...model } = options
+  return loadModel((await readSource(source, decode)).model, model)
 }
 
-function readSource(source: Uint8Array | ArrayBuffer | ByteStream): ReadSterna | Promise<ReadSterna> {
-  if (source instanceof Uint8Array) return readSterna(source)
+function readSource(
+  source: Uint8Array | ArrayBuffer | ByteStream,
+  decode: PartDecoder | undefined,
+): ReadSterna | Promise<ReadSterna> {
+  const readBytes = (bytes: Uint8Array) =>
+    decode === undefined
+      ? readSterna(bytes)
+      : readSternaStream(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), decode)
+  if (source instanceof Uint8Array) return readBytes(source)
   if (typeof source === 'object' && source !== null) {
-    if ('byteLength' in source) return readSterna(new Uint8Array(source))
-    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source)
+    if ('byteLength' in source) return readBytes(new Uint8Array(source))
+    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source, decode)
   }
   throw new SternaError('usage/input', 'expected the bytes of a .sterna file or a stream of them', {
     hint: 'pass a Uint8Array, an ArrayBuffer, or the body of a response',
@@ -40,7 +59,10 @@ function readSource(source: Uint8Array | ArrayBuffer | ByteStream): ReadSterna |
 }
 
 /** Makes a session of a model that is already in memory. */
-export async function loadModel(model: PackedModel, options: LoadOptions = {}): Promise<Session> {
+export async function loadModel(
+  model: PackedModel,
+  options: Omit<LoadOptions, 'decode'> = {},
+): Promise<Session> {
   const { threads = 1, ...compute } = options
   if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads) {
     throw new SternaError(

@@ -140,6 +140,28 @@ const hostile: readonly (readonly [
         { tensors: [1, 11, 1, 1, 5], payload: [...payload, 9], graph: graphOfAdd() },
       ] as const,
   ),
+  ['parts of a scalar', 'file/damaged', { tensors: [1, 12, 0, 1, 2, 2], graph: graphOfAdd() }],
+  ['parts of no filters', 'file/damaged', { tensors: [1, 12, 1, 4, 0, 2, 2], graph: graphOfAdd() }],
+  [
+    'one part alone',
+    'file/damaged',
+    { tensors: [1, 12, 1, 2, 2, 2, 4], payload: [0, 0, 0, 0], graph: graphOfAdd() },
+  ],
+  [
+    'parts within parts',
+    'file/unsupported',
+    { tensors: [1, 12, 1, 2, 1, 12, 2, 2, 2], payload: [0, 0, 0, 0], graph: graphOfAdd() },
+  ],
+  [
+    '2^28 parts in a table of 9 bytes',
+    'file/damaged',
+    { tensors: [1, 12, 1, ...dimension(28), 1, 2, 2], payload: [0, 0], graph: graphOfAdd() },
+  ],
+  [
+    'parts that are not of one kind',
+    'file/damaged',
+    { tensors: [1, 12, 1, 2, 1, 2, 2, 1, 4], payload: [0, 0, 0, 0, 0, 0], graph: graphOfAdd() },
+  ],
   [
     'a term that is never not 0',
     'file/damaged',

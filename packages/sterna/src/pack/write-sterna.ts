@@ -7,38 +7,46 @@ import {
   formatVersion,
   magic,
   metadataProblem,
+  partsId,
   previewProblem,
   sectionEntryBytes,
   sectionKinds,
 } from 'sterna-runtime/format'
 import { SternaError } from '../core/index.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { encodeTensor, type Profile } from './encode-tensor.ts'
+import { encodeParts } from './encode-parts.ts'
+import type { Profile } from './encode-tensor.ts'
 import { writeActivations } from './write-activations.ts'
 import { tensorOrder, writeGraph } from './write-graph.ts'
 
 /**
  * The whole file. Sixteen-bit fields are rounded to the nearest, nodes without tensors lose their names, and
  * tensors are called after the node that reads them: what `readSterna` gives back is the model from then on,
- * and writing that again gives the same bytes. Errors: 'tensor/invalid', 'file/limit', 'graph/attribute',
+ * and writing that again gives the same bytes. Large tensors lie in parts of about `partBytes` (64 KiB) or more each,
+ * from each of which a reader can start. Errors: 'tensor/invalid', 'file/limit', 'graph/attribute',
  * 'graph/unknown-value', 'graph/shape'.
  */
-export function writeSterna(model: PackedModel, profile: Profile = 'small'): Uint8Array {
+export function writeSterna(model: PackedModel, profile: Profile = 'small', partBytes?: number): Uint8Array {
   const order = tensorOrder(model)
   const encoded = order.map(name => ({
     tensor: model.tensors.get(name)!,
-    ...encodeTensor(model.tensors.get(name)!, name, profile),
+    ...encodeParts(model.tensors.get(name)!, name, profile, partBytes),
   }))
 
   const table = new ByteWriter()
   table.count(order.length, 0, fileLimits.tensors, 'number of tensors')
-  encoded.forEach(({ tensor, codec, payload }, index) => {
-    table.u8(codec.id)
-    table.shape(tensor.shape, `tensor "${order[index]}"`)
-    table.varint(payload.length)
-  })
   const payload = new ByteWriter()
-  for (const tensor of encoded) payload.bytes(tensor.payload)
+  encoded.forEach(({ tensor, filtersEach, parts }, index) => {
+    const isOne = parts.length === 1
+    table.u8(isOne ? parts[0]!.codec.id : partsId)
+    table.shape(tensor.shape, `tensor "${order[index]}"`)
+    if (!isOne) table.varint(filtersEach)
+    for (const part of parts) {
+      if (!isOne) table.u8(part.codec.id)
+      table.varint(part.payload.length)
+      payload.bytes(part.payload)
+    }
+  })
 
   const sections: [kind: number, bytes: Uint8Array][] = [
     [sectionKinds.tensors, table.finish()],

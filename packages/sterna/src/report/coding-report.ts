@@ -72,11 +72,14 @@ export function reportCodings(
   }
 }
 
-/** The profile whose payload this is: of the range-coded ones, `small` or else `max` makes as many bytes. */
+/** The profile whose payload this is: of the range-coded ones, that which comes as close as parts allow. */
 function profileOf(tensor: TernaryTensor, codec: string, bytes: number): Profile {
   if (codec === 'mask-sign' || codec === 'sign') return 'plain'
   if (codec === 'fast' || codec === 'max') return codec
-  return encodeTensor(tensor, 'weights', 'small').payload.length === bytes ? 'small' : 'max'
+  const [small, max] = (['small', 'max'] as const).map(profile => {
+    return Math.abs(encodeTensor(tensor, 'weights', profile).payload.length - bytes)
+  })
+  return small! <= max! ? 'small' : 'max'
 }
 
 function addUp(layers: readonly LayerCodings[]): CodingFigures {

@@ -77,10 +77,18 @@ export function decodeFile(file: Uint8Array): readonly { shape: number[]; values
     .map(() => {
       const codec = table.u(1)
       const shape = table.list(table.varint(), () => table.varint())
-      const length = table.varint()
-      const bytes = new Bytes(sections.get(3)!.subarray(payload, payload + length))
-      payload += length
-      return { shape, values: decodePayload(codec, shape, bytes) }
+      const next = (partCodec: number, filters = shape[0]) => {
+        const length = table.varint()
+        const bytes = new Bytes(sections.get(3)!.subarray(payload, payload + length))
+        payload += length
+        return decodePayload(partCodec, filters === undefined ? [] : [filters, ...shape.slice(1)], bytes)
+      }
+      if (codec !== 12) return { shape, values: next(codec) }
+      const each = table.varint()
+      const values: number[] = []
+      for (let left = shape[0]!; left > 0; left -= each)
+        values.push(...next(table.u(1), Math.min(each, left)))
+      return { shape, values }
     })
 }
 
