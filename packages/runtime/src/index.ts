@@ -23,7 +23,6 @@ export {
   type TermsTensor,
   type TernaryTensor,
 } from './file/index.ts'
-export { runReference, type View } from './kernels/reference/index.ts'
 export type * from './operators.ts'
 export {
   type Arithmetic,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { type InferenceOperatorName, type PackedNode, type PackedTensor, runReference } from 'sterna-runtime'
+import type { InferenceOperatorName, PackedNode, PackedTensor } from 'sterna-runtime'
+import { runReference } from 'sterna-runtime/reference'
 import { f32, type Shape, type Tensor } from '../core/index.ts'
 import { GraphBuilder, type OperatorName, type Operators, operatorNames } from '../graph/index.ts'
 import { createEngine } from './create-engine.node.ts'

@@ -5,12 +5,12 @@ import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import type { WindowLayout } from '../../plan/window.ts'
+import type { Binding, BindingContext } from './binding.ts'
 import { copyMove, copyPlanes, mergeAxes } from './copies.ts'
 import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
-import { bindByteStep } from './integer/bind-bytes.ts'
-import type { KernelFunction, Library } from './library.ts'
+import type { KernelFunction } from './library.ts'
 import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
 import {
   type InputOffsets,
@@ -23,28 +23,10 @@ import {
 import { emitRows } from './rows.ts'
 import { emitTile, type TileSpec } from './tiles.ts'
 
-export type Call = () => void
-
-/** Makes the call of one step; the functions it needs exist once the library is instantiated. */
-export type Binding = () => Call
-
-interface Context {
-  readonly plan: Plan
-  readonly planned: PlannedStep
-  readonly buffer: ArrayBuffer
-  readonly library: Library
-}
-
 /** Writes a step's weights and asks for its functions; undefined where no SIMD kernel was planned. */
-export function bindStep(
-  plan: Plan,
-  planned: PlannedStep,
-  buffer: ArrayBuffer,
-  library: Library,
-): Binding | undefined {
-  const context = { plan, planned, buffer, library }
+export function bindStep(context: BindingContext): Binding | undefined {
+  const { plan, planned, buffer, library } = context
   const { kernel, step } = planned
-  if (step.kind === 'bytes') return bindByteStep(context, step)
   const output = plan.addresses.get(step.output)!
   const outputBytes = 4 * sizeOf(plan.shapes.get(step.output)!)
   const inputs = step.node.inputs.map(name => plan.addresses.get(name)!)
@@ -101,7 +83,7 @@ export function bindStep(
 
 /** The copy into padded planes that goes before a window's kernel, and where that kernel reads. */
 function bindWindow(
-  { plan, planned, buffer, library }: Context,
+  { plan, planned, buffer, library }: BindingContext,
   layout: WindowLayout | undefined,
   border: number,
 ): { readonly prepare: Binding | undefined; readonly address: number } {
@@ -155,7 +137,7 @@ interface TilePart {
   readonly firstChannel: number
 }
 
-function bindTiles(context: Context, kernel: TileKernel): Binding {
+function bindTiles(context: BindingContext, kernel: TileKernel): Binding {
   const { plan, planned } = context
   const { step } = planned
   const { layout, tiling }: Tiled = kernel
@@ -209,7 +191,7 @@ function bindTiles(context: Context, kernel: TileKernel): Binding {
 }
 
 function bindTileParts(
-  { planned, plan, buffer, library }: Context,
+  { planned, plan, buffer, library }: BindingContext,
   kernel: TileKernel,
   spec: Omit<TileSpec, 'mode'>,
 ): readonly TilePart[] {
@@ -239,7 +221,7 @@ function bindTileParts(
 }
 
 function bindGather(
-  context: Context,
+  context: BindingContext,
   { magnitudes, layout }: Extract<Kernel, { readonly name: 'gather-lists' }>,
 ): Binding {
   const { plan, planned, buffer, library } = context
@@ -276,7 +258,10 @@ function bindGather(
   }
 }
 
-function bindRows(context: Context, { layout }: Extract<Kernel, { readonly name: 'dense-rows' }>): Binding {
+function bindRows(
+  context: BindingContext,
+  { layout }: Extract<Kernel, { readonly name: 'dense-rows' }>,
+): Binding {
   const { plan, planned, buffer, library } = context
   const step = planned.step as LinearStep
   const window = bindWindow(context, layout, 0)

@@ -11,10 +11,9 @@ import {
   placesOf,
 } from '../../../plan/integer/byte-step.ts'
 import { denseTile } from '../../../plan/integer/fit.ts'
-import type { Plan, PlannedStep } from '../../../plan/plan.ts'
-import type { Binding } from '../bind.ts'
+import type { Plan } from '../../../plan/plan.ts'
+import type { Binding, BindingContext } from '../binding.ts'
 import { copyMove, mergeAxes } from '../copies.ts'
-import type { Library } from '../library.ts'
 import { emitByteCopy, emitRowCopy, widestRow } from './byte-copy.ts'
 import { emitByteGather } from './byte-gather.ts'
 import { writeByteLists } from './byte-lists.ts'
@@ -26,13 +25,6 @@ import { emitLookup, emitLookupTables } from './lookup.ts'
 import { emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
 import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './prepare-byte-rows.ts'
 import { masksOf, targetPlanes } from './target-planes.ts'
-
-interface Context {
-  readonly plan: Plan
-  readonly planned: PlannedStep
-  readonly buffer: ArrayBuffer
-  readonly library: Library
-}
 
 /** Writes once what no step writes: rows of zero, planes of nothing, masks. */
 export function fillPlaces({ steps, places, masks }: Plan, buffer: ArrayBuffer): void {
@@ -49,7 +41,7 @@ export function fillPlaces({ steps, places, masks }: Plan, buffer: ArrayBuffer):
   }
 }
 
-export function bindByteStep(context: Context, { operation }: ByteStep): Binding {
+export function bindByteStep(context: BindingContext, { operation }: ByteStep): Binding {
   const { plan, library } = context
   const start = ({ name }: Place): number => plan.places.addresses.get(name)!
   /** Of the map itself: the first plane, without its rows of zero. */
@@ -143,7 +135,10 @@ export function bindByteStep(context: Context, { operation }: ByteStep): Binding
   }
 }
 
-function bindConvolution({ plan, planned, buffer, library }: Context, operation: ByteConvolution): Binding {
+function bindConvolution(
+  { plan, planned, buffer, library }: BindingContext,
+  operation: ByteConvolution,
+): Binding {
   const { kernel } = planned
   if (kernel.name !== 'byte-lists')
     throw new TypeError(`a convolution on bytes was planned as ${kernel.name}`)
@@ -177,7 +172,7 @@ function bindConvolution({ plan, planned, buffer, library }: Context, operation:
   }
 }
 
-function bindMatrix({ plan, planned, buffer, library }: Context, operation: ByteMatrix): Binding {
+function bindMatrix({ plan, planned, buffer, library }: BindingContext, operation: ByteMatrix): Binding {
   const { kernel } = planned
   if (kernel.name !== 'byte-lookup' && kernel.name !== 'byte-gather') {
     throw new TypeError(`a matrix on bytes was planned as ${kernel.name}`)
@@ -224,7 +219,7 @@ function bindMatrix({ plan, planned, buffer, library }: Context, operation: Byte
   }
 }
 
-function bindDense({ plan, planned, buffer, library }: Context, operation: ByteDense): Binding {
+function bindDense({ plan, planned, buffer, library }: BindingContext, operation: ByteDense): Binding {
   const { linear, source, target } = operation
   const { layout, range } = target
   const { offsets, filters, filtersEnd, scratch } = writeDenseWeights(
@@ -249,7 +244,7 @@ function bindDense({ plan, planned, buffer, library }: Context, operation: ByteD
 }
 
 function bindSpread(
-  { plan, library }: Context,
+  { plan, library }: BindingContext,
   { source, target }: Extract<ByteOperation, { readonly op: 'spread' }>,
 ): Binding {
   const { layout } = target
