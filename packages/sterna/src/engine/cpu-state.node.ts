@@ -20,12 +20,14 @@ export class CpuState implements ProgramState {
     this.#program = program
   }
 
+  /** Takes over the value's memory: what comes from another thread is a copy already. */
   async set(name: string, value: Tensor): Promise<void> {
     const order = this.#program.orders.get(name)
-    const held = order === undefined ? copyOf(value) : toMemoryOrder(value, order)
+    const held = order === undefined ? value : toMemoryOrder(value, order)
     this.#current[name] = toOrt(ort, held)
     const output = this.#program.state.get(name)
-    if (output !== undefined) this.#next[output] ??= toOrt(ort, copyOf(held))
+    if (output === undefined) return
+    this.#next[output] ??= toOrt(ort, order === undefined ? copyOf(value) : value)
   }
 
   async get(name: string): Promise<Tensor> {

@@ -30,9 +30,9 @@ export async function prepareStep(
   const model = zooEntry(name).create(benchClasses, 1)
   const config = defaultConfig(name, method, { spec: 'random' }, { optimiser, batchSize })
   const { layers, state } = quantizeNetwork(model, createQuantizer(method), config.layers)
-  const step = buildStep(model.graph, layers, config)
-  const executable = await engine.load(step.program)
-  await executable.setState(new Map([...model.parameters, ...state, ...step.moments]))
+  const { program, moments, outputs } = buildStep(model.graph, layers, config)
+  const executable = await engine.load(program)
+  await executable.setState(new Map([...model.parameters, ...state, ...moments]))
   const labels = benchLabels(batchSize)
   const batch: Record<string, Tensor> = {
     [stepInputs.images]: benchImages(name, batchSize),
@@ -46,8 +46,8 @@ export async function prepareStep(
   return {
     run: async rate => {
       const learningRate = { latent: rate, state: rate, rest: rate }
-      const outputs = await executable.run({ ...batch, ...stepScalars({ ...config, learningRate }, 1e6, 1) })
-      return outputs[step.outputs.loss]!.data[0] as number
+      const found = await executable.run({ ...batch, ...stepScalars({ ...config, learningRate }, 1e6, 1) })
+      return found[outputs.loss]!.data[0] as number
     },
   }
 }
