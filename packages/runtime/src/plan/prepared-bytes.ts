@@ -3,7 +3,7 @@ import { countNonZeros, type Kernel } from './choose.ts'
 import { denseRunBytes } from './dense-runs.ts'
 import { byteRowsSizes } from './integer/byte-rows.ts'
 import type { ByteConvolution } from './integer/byte-step.ts'
-import { countSigns } from './integer/requantize.ts'
+import { countSigns, maxCount } from './integer/requantize.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
 
@@ -15,13 +15,18 @@ const offsetBytes = 4
 const byteRecordBytes = 20
 
 function byteListBytes(
-  { linear, filters }: ByteConvolution,
+  { linear, filters, source }: ByteConvolution,
   { group, wide }: Extract<Kernel, { readonly name: 'byte-lists' }>,
 ): number {
   const counts = countSigns(linear.weight as TernaryTensor, filters.length, linear.depth)
-  const inGroups = (count: number): number => Math.ceil(count / group) * group
-  const entries = counts.reduce((sum, { plus, minus }) => sum + inGroups(plus) + inGroups(minus), 0)
-  return filters.length * byteRecordBytes + entries * (wide ? 4 : 2)
+  const inPart = maxCount(source.range)
+  /** Entries of a list in parts, each filled up to whole groups. */
+  const entriesOf = (count: number): number =>
+    Math.floor(count / inPart) * Math.ceil(inPart / group) * group +
+    Math.ceil((count % inPart) / group) * group
+  const entries = counts.reduce((sum, { plus, minus }) => sum + entriesOf(plus) + entriesOf(minus), 0)
+  const parts = filters.reduce((sum, { parts }) => sum + parts, 0)
+  return parts * byteRecordBytes + entries * (wide ? 4 : 2)
 }
 
 /** Of a convolution with 8-bit weights: pairs of offsets, filters, and room for a tile's inputs in pairs. */

@@ -56,9 +56,10 @@ describe('integer arithmetic', () => {
     offset: 7,
     residualMultiplier: 0,
     shift: 1,
+    parts: 1,
   }
   const window = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], groups: 1 } as const
-  const bounds = { inputZero: 0, lowest: 0, highest: 127 }
+  const bounds = { inPart: 258, inputZero: 0, lowest: 0, highest: 127 }
 
   test('a convolution sums bytes of each sign, scales, adds its offset and clamps', () => {
     // q = (round((a − b + d) / 2) + 7) >> 1 = (a − b + d) / 4 + 3, about
@@ -73,6 +74,19 @@ describe('integer arithmetic', () => {
     assert.deepEqual([...convolveBytes(layer, x, [2, 2, 3], [1, 2, 2])], [26, 6, 3, 0])
     const relu6 = { ...layer, lowest: 5, highest: 20 }
     assert.deepEqual([...convolveBytes(relu6, x, [2, 2, 3], [1, 2, 2])], [20, 6, 5, 5])
+  })
+
+  test('a filter in parts scales each sum by itself and adds them up', () => {
+    // Two parts of one weight of each sign: (a − b) / 2 and (c − d) / 2, each rounded.
+    const layer = {
+      ...bounds,
+      inPart: 1,
+      attributes: window,
+      assignment: Int8Array.of(1, -1, 1, -1),
+      weightShape: [1, 4, 1, 1],
+      filters: [{ ...plain, offset: 0, shift: 0, parts: 2 }],
+    }
+    assert.deepEqual([...convolveBytes(layer, Uint8Array.of(9, 4, 20, 13), [4, 1, 1], [1, 1, 1])], [3 + 4])
   })
 
   test('padding is the byte of 0, strides and groups move the window, the smaller magnitude is scaled first', () => {

@@ -47,6 +47,7 @@ export interface ByteConvolutionLayer {
   readonly assignment: Int8Array
   readonly weightShape: Shape
   readonly filters: readonly FilterRequantization[]
+  readonly inPart: number
   /** What a window reads outside its input. */
   readonly inputZero: number
   /** The bytes a fused Relu or Clip lets through. */
@@ -64,7 +65,7 @@ export interface ByteConvolutionLayer {
  *     q   = clamp(v >> shift, lowest, highest)
  *
  * where mulr is `multiplyRounded` and additions saturate. Whoever makes the filters has seen to it that no sum leaves
- * 16 bits.
+ * 16 bits, by parts of at most `inPart` weights of each sign.
  */
 export function convolveBytes(
   layer: ByteConvolutionLayer,
@@ -72,7 +73,7 @@ export function convolveBytes(
   inputShape: Shape,
   outputShape: Shape,
 ): Uint8Array {
-  const { attributes, assignment, weightShape, filters, inputZero, residual } = layer
+  const { attributes, assignment, weightShape, filters, inPart, inputZero, residual } = layer
   const { strides, dilations, pads, groups } = attributes
   const [, height, width] = inputShape as Sizes3
   const [, outHeight, outWidth] = outputShape as Sizes3
@@ -83,8 +84,8 @@ export function convolveBytes(
     const firstChannel = Math.floor((o * groups) / filters.length) * depth
     for (let oy = 0; oy < outHeight; oy++) {
       for (let ox = 0; ox < outWidth; ox++) {
-        let plus = 0
-        let minus = 0
+        const [plus, minus] = [new Float64Array(filter.parts), new Float64Array(filter.parts)]
+        let [pluses, minuses] = [0, 0]
         let index = o * depth * kernelHeight * kernelWidth
         for (let c = firstChannel; c < firstChannel + depth; c++) {
           for (let ky = 0; ky < kernelHeight; ky++) {
@@ -95,8 +96,8 @@ export function convolveBytes(
               const xx = ox * strides[1] + kx * dilations[1] - pads[1]
               const inside = y >= 0 && y < height && xx >= 0 && xx < width
               const byte = inside ? x[(c * height + y) * width + xx]! : inputZero
-              if (sign > 0) plus += byte
-              else minus += byte
+              if (sign > 0) plus[Math.floor(pluses++ / inPart)]! += byte
+              else minus[Math.floor(minuses++ / inPart)]! += byte
             }
           }
         }
@@ -109,11 +110,21 @@ export function convolveBytes(
   return output
 }
 
-function requantize(filter: FilterRequantization, plus: number, minus: number, residual: number): number {
+/** @param plus and minus: the sums of each part */
+function requantize(
+  filter: FilterRequantization,
+  plus: Float64Array,
+  minus: Float64Array,
+  residual: number,
+): number {
   const [first, second] = filter.plusFirst ? [plus, minus] : [minus, plus]
-  const sum = addSaturated(multiplyRounded(first, filter.ratio), second)
-  const scaled = addSaturated(multiplyRounded(sum, filter.multiplier), filter.offset)
-  return addSaturated(scaled, multiplyRounded(residual << 7, filter.residualMultiplier)) >> filter.shift
+  let scaled = 0
+  for (let part = 0; part < filter.parts; part++) {
+    const sum = addSaturated(multiplyRounded(first[part]!, filter.ratio), second[part]!)
+    scaled = addSaturated(scaled, multiplyRounded(sum, filter.multiplier))
+  }
+  const moved = addSaturated(scaled, filter.offset)
+  return addSaturated(moved, multiplyRounded(residual << 7, filter.residualMultiplier)) >> filter.shift
 }
 
 /**

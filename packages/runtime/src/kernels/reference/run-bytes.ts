@@ -1,6 +1,7 @@
 /** Carries out a step on bytes with the reference kernels; bytes lie in the order of the value's numbers. */
 import type { TernaryTensor } from '../../file/types.ts'
 import type { ByteDense, ByteMatrix, ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
+import { maxCount } from '../../plan/integer/requantize.ts'
 import { isMoving, movementOf } from '../../plan/moves.ts'
 import type { Shape } from '../../plan/shape.ts'
 import type { Bounds } from '../../plan/steps.ts'
@@ -35,6 +36,7 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
           assignment: weight.assignment,
           weightShape: weight.shape,
           filters,
+          inPart: maxCount(source.range),
           inputZero: source.range.zero,
           lowest,
           highest,

@@ -3,7 +3,7 @@ import type { ActivationRange, Int8Tensor, TernaryTensor } from '../../file/type
 import type { Shape } from '../shape.ts'
 import type { Bounds, LinearStep } from '../steps.ts'
 import type { ByteConvolution, ByteDense, ByteMatrixLayer } from './byte-step.ts'
-import { countSigns, type FilterRequantization, maxCount, requantizeFilter } from './requantize.ts'
+import { countSigns, type FilterRequantization, requantizeFilter } from './requantize.ts'
 
 /** Beyond this many positions a window's taps are not worth a plane each. */
 export const largestWindow = 1024
@@ -26,9 +26,6 @@ export function convolutionFits(
 
   const { positive, negative } = step.weight as TernaryTensor
   const counts = countSigns(step.weight as TernaryTensor, step.filters, step.depth)
-  const most = counts.reduce((most, { plus, minus }) => Math.max(most, plus, minus), 0)
-  if (most > maxCount(input))
-    return `a filter adds ${most} bytes of one sign, at most ${maxCount(input)} are sure to fit`
   const filters: FilterRequantization[] = []
   for (const [o, count] of counts.entries()) {
     const numbers = {

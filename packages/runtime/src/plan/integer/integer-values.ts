@@ -8,7 +8,10 @@ import { countSigns, maxSum } from './requantize.ts'
 
 export interface IntegerValue {
   readonly name: string
-  /** The largest byte with which no sum over it leaves 16 bits, whatever the activations are; at most 255. */
+  /**
+   * The largest byte worth having, 127 to 255: with larger ones, whatever the activations are, a sum of a filter that reads
+   * them could leave 16 bits and would be computed in parts.
+   */
   readonly maxLevel: number
   /**
    * The largest byte that costs no speed: 127 where ternary convolutions add up bytes two by two, 63 where only fully
@@ -17,8 +20,6 @@ export interface IntegerValue {
   readonly fastLevel: number
 }
 
-/** With fewer levels than this a layer is better computed in numbers. */
-const fewestLevels = 63
 const listLevel = 127
 const lookupLevel = 63
 
@@ -62,9 +63,7 @@ export function integerValues(model: PackedModel): readonly IntegerValue[] {
       ask(step.input, 0xff, lookupLevel)
       continue
     }
-    const maxLevel = levelsOf(step)
-    if (maxLevel < fewestLevels) continue
-    ask(step.input, maxLevel, listLevel)
+    ask(step.input, levelsOf(step), listLevel)
     ask(step.output, 0xff, 0xff)
     if (step.residual !== undefined) ask(step.residual, 0xff, 0xff)
   }
@@ -78,5 +77,5 @@ export function integerValues(model: PackedModel): readonly IntegerValue[] {
 function levelsOf({ weight, filters, depth }: LinearStep): number {
   const counts = countSigns(weight as TernaryTensor, filters, depth)
   const most = counts.reduce((most, { plus, minus }) => Math.max(most, plus, minus), 1)
-  return Math.min(0xff, Math.floor(maxSum / most))
+  return Math.max(listLevel, Math.min(0xff, Math.floor(maxSum / most)))
 }

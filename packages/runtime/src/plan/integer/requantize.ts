@@ -8,6 +8,8 @@ import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
  *     sum = mulr(first, ratio) + second
  *     v   = mulr(sum, multiplier) + offset [+ mulr((residual − its zero) << 7, residualMultiplier)]
  *     q   = clamp(v >> shift)
+ *
+ * A filter with more weights than a sum has room for is summed in parts; v then has mulr(sum, multiplier) of each.
  */
 export interface FilterRequantization {
   /** Whether the first sum is that of the weights +1. */
@@ -22,9 +24,11 @@ export interface FilterRequantization {
   readonly residualMultiplier: number
   /** Fraction bits of v, 0 to 7: as many as the numbers above leave room for. */
   readonly shift: number
+  /** How many sums v has. Part p takes weights p · maxCount to (p + 1) · maxCount − 1 of each sign, in their order. */
+  readonly parts: number
 }
 
-/** A number of weights of one sign whose bytes can be summed without leaving 16 bits. */
+/** So many bytes of a range can be summed without leaving 16 bits. */
 export const maxCount = (range: ActivationRange): number => Math.floor(maxSum / range.max)
 
 /** Sums, multipliers and offsets are signed 16-bit numbers. */
@@ -61,14 +65,18 @@ export function requantizeFilter(
   const zeroPart = factor * input.zero * (second - smallerPart * first)
   const constant = bias / output.scale + output.zero - zeroPart
   const residualFactor = residual === undefined ? 0 : residual.scale / output.scale
+  const parts = Math.max(1, Math.ceil(Math.max(plus, minus) / maxCount(input)))
+  // A single sum is at most 16 bits and stays so; what several add up to is bounded by the counts.
+  const largestTotal = parts === 1 ? 0 : Math.abs(factor) * Math.max(smallerPart * first, second) * input.max
   for (let shift = maxShift; shift >= 0; shift--) {
     const multiplier = Math.round(factor * 2 ** (15 + shift))
     const offset = Math.round(constant * 2 ** shift + 2 ** shift / 2)
     const residualMultiplier = Math.round(residualFactor * 2 ** (8 + shift))
-    const largest = Math.max(Math.abs(multiplier), Math.abs(offset), residualMultiplier)
+    const total = largestTotal * 2 ** shift + parts
+    const largest = Math.max(Math.abs(multiplier), Math.abs(offset), residualMultiplier, total)
     if (largest <= maxSum) {
       const ratio = -Math.round(smallerPart * 2 ** 15)
-      return { plusFirst, ratio, multiplier, offset, residualMultiplier, shift }
+      return { plusFirst, ratio, multiplier, offset, residualMultiplier, shift, parts }
     }
   }
   return undefined

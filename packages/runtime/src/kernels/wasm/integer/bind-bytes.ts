@@ -153,6 +153,7 @@ function bindConvolution(
     channelBytes: layout.channelBytes,
     planes: targetPlanes(target),
     zero: target.range.zero,
+    parts: operation.filters.some(({ parts }) => parts > 1),
     lowest: operation.lowest,
     highest: operation.highest,
     ...(residual && {

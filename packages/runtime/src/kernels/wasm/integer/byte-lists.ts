@@ -2,6 +2,7 @@
 import type { TernaryTensor } from '../../../file/types.ts'
 import { offsetOf } from '../../../plan/integer/byte-layout.ts'
 import type { ByteConvolution } from '../../../plan/integer/byte-step.ts'
+import { maxCount } from '../../../plan/integer/requantize.ts'
 import type { Lists } from '../prepare.ts'
 import { byteRecordBytes } from './convolution.ts'
 
@@ -20,30 +21,35 @@ export function writeByteLists(
   /** A plane of bytes 0 lies behind the channels: what fills up a group adds nothing. */
   const nothing = layout.channels * layout.channelBytes
 
+  const inPart = maxCount(source.range)
+
   const view = new DataView(buffer)
-  const recordsEnd = address + filters.length * byteRecordBytes
+  const recordsEnd = address + filters.reduce((sum, { parts }) => sum + parts, 0) * byteRecordBytes
   let entry = recordsEnd
   const push = (offset: number): void => {
     if (wide) view.setUint32(entry, offset, true)
     else view.setUint16(entry, offset, true)
     entry += wide ? 4 : 2
   }
+  let record = address
   for (const [o, filter] of filters.entries()) {
     const first = Math.floor(o / filtersInGroup) * channels * layout.channelBytes
-    const record = address + o * byteRecordBytes
-    for (const [list, sign] of (filter.plusFirst ? [1, -1] : [-1, 1]).entries()) {
-      let count = 0
-      for (let k = 0; k < linear.depth; k++) {
-        if (assignment[o * linear.depth + k] !== sign) continue
-        push(first + offsets[k]!)
-        count++
+    const lists = (filter.plusFirst ? [1, -1] : [-1, 1]).map(sign =>
+      offsets.filter((_, k) => assignment[o * linear.depth + k] === sign),
+    )
+    for (let part = 0; part < filter.parts; part++, record += byteRecordBytes) {
+      for (const [field, list] of lists.entries()) {
+        const taken = list.subarray(part * inPart, (part + 1) * inPart)
+        for (const offset of taken) push(first + offset)
+        for (let count = taken.length; count % group !== 0; count++) push(nothing)
+        view.setUint32(record + 4 * field, entry, true)
       }
-      for (; count % group !== 0; count++) push(nothing)
-      view.setUint32(record + 4 * list, entry, true)
-    }
-    const { ratio, multiplier, offset, residualMultiplier, shift } = filter
-    for (const [i, value] of [ratio, multiplier, offset, residualMultiplier, shift].entries()) {
-      view.setInt16(record + 8 + 2 * i, value, true)
+      const { ratio, multiplier, offset, residualMultiplier, shift } = filter
+      for (const [i, value] of [ratio, multiplier, offset, residualMultiplier].entries()) {
+        view.setInt16(record + 8 + 2 * i, value, true)
+      }
+      view.setUint8(record + 16, shift)
+      view.setUint8(record + 17, part + 1 < filter.parts ? 1 : 0)
     }
   }
   return { records: address, recordsEnd, entries: recordsEnd }

@@ -4,7 +4,7 @@
  * and its odd bytes alone. The first sum less 2^8 times the second leaves the even bytes' sum, exact modulo 2^16: two
  * operations a group and vector where widening would take four.
  */
-import { advance, type Code, get, i8x16, i16x8, i32, repeatWhile, set, v128 } from '../instructions.ts'
+import { advance, type Code, get, i8x16, i16x8, i32, repeatWhile, set, v128, when } from '../instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
 
@@ -21,10 +21,15 @@ export interface ByteConvolutionSpec {
   readonly zero: number
   readonly lowest: number
   readonly highest: number
+  /** Whether filters may be summed in parts, a record each. */
+  readonly parts: boolean
   readonly residual?: { readonly channelBytes: number; readonly zero: number }
 }
 
-/** [end of first u32, end of second u32, ratio, multiplier, offset, residual multiplier, shift: 16 bits each, 2 bytes unused] */
+/**
+ * [end of first, end of second: 32 bits each; ratio, multiplier, offset, residual multiplier: 16 bits each; shift, whether
+ * the filter goes on in the next record: a byte each; 2 bytes unused]
+ */
 export const byteRecordBytes = 20
 
 /** Groups taken in one turn of the loop; more would not fit the registers. */
@@ -49,6 +54,8 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
       /** Σ of the odd bytes. */
       odd: local('v128'),
       part: local('v128'),
+      /** Of the parts before: their scaled sums, even and odd. */
+      before: spec.parts ? ([local('v128'), local('v128')] as const) : undefined,
     }))
 
     const loadOffset = (index: number): Code =>
@@ -94,9 +101,15 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
     const split = ({ all, odd }: (typeof sums)[number]): Code =>
       set(all, i16x8.sub(get(all), i16x8.shiftLeft(get(odd), i32.const(8))))
 
-    const finish = (sum: Code, added: Code): Code => {
-      const scaled = i16x8.addSaturate(i16x8.multiplyRound(sum, get(scale)), get(constant))
-      const whole = residual === undefined ? scaled : i16x8.addSaturate(scaled, added)
+    /** Scales a vector's sums, and adds those of the parts before. */
+    const scaleSums = ({ all, odd, before }: (typeof sums)[number]): Code =>
+      [all, odd].map((sum, i) => {
+        const scaled = i16x8.multiplyRound(get(sum), get(scale))
+        return set(sum, before === undefined ? scaled : i16x8.addSaturate(get(before[i]!), scaled))
+      })
+    const finish = (scaled: Code, added: Code): Code => {
+      const moved = i16x8.addSaturate(scaled, get(constant))
+      const whole = residual === undefined ? moved : i16x8.addSaturate(moved, added)
       const shifted = i16x8.shiftRight(whole, get(shift))
       const bounded = i16x8.smaller(shifted, i16x8.splat(i32.const(spec.highest)))
       return i16x8.larger(bounded, i16x8.splat(i32.const(spec.lowest)))
@@ -106,6 +119,27 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
       const centred = zero === 0 ? bytes : i16x8.sub(bytes, i16x8.splat(i32.const(zero)))
       return i16x8.multiplyRound(i16x8.shiftLeft(centred, i32.const(7)), get(addedScale))
     }
+    const store: Code = [
+      set(constant, i16x8.loadSplat(get(record), 12)),
+      residual === undefined ? [] : set(addedScale, i16x8.loadSplat(get(record), 14)),
+      set(shift, i32.load8(get(record), 16)),
+      sums.map((sum, vector) => [
+        residual === undefined ? [] : set(sum.part, v128.load(get(added), 16 * vector)),
+        set(
+          sum.all,
+          v128.or(
+            finish(get(sum.all), residualPart(v128.and(get(sum.part), i16x8.splat(i32.const(0xff))))),
+            i16x8.shiftLeft(
+              finish(get(sum.odd), residualPart(i16x8.shiftRightUnsigned(get(sum.part), i32.const(8)))),
+              i32.const(8),
+            ),
+          ),
+        ),
+        storePlanes(spec.planes, spec.zero, get(sum.all), get(target), get(masks), 16 * vector),
+      ]),
+      advance(target, i32.const(spec.channelBytes)),
+      residual === undefined ? [] : advance(added, i32.const(residual.channelBytes)),
+    ]
     const filter: Code = [
       sums.map(({ all, odd }) => [set(all, v128.zero), set(odd, v128.zero)]),
       walk(0),
@@ -123,26 +157,16 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
       ]),
       walk(4),
       set(scale, i16x8.loadSplat(get(record), 10)),
-      set(constant, i16x8.loadSplat(get(record), 12)),
-      residual === undefined ? [] : set(addedScale, i16x8.loadSplat(get(record), 14)),
-      set(shift, i32.load16(get(record), 16)),
-      sums.map((sum, vector) => [
-        split(sum),
-        residual === undefined ? [] : set(sum.part, v128.load(get(added), 16 * vector)),
-        set(
-          sum.all,
-          v128.or(
-            finish(get(sum.all), residualPart(v128.and(get(sum.part), i16x8.splat(i32.const(0xff))))),
-            i16x8.shiftLeft(
-              finish(get(sum.odd), residualPart(i16x8.shiftRightUnsigned(get(sum.part), i32.const(8)))),
-              i32.const(8),
-            ),
-          ),
-        ),
-        storePlanes(spec.planes, spec.zero, get(sum.all), get(target), get(masks), 16 * vector),
-      ]),
-      advance(target, i32.const(spec.channelBytes)),
-      residual === undefined ? [] : advance(added, i32.const(residual.channelBytes)),
+      sums.map(sum => [split(sum), scaleSums(sum)]),
+      spec.parts
+        ? [
+            sums.map(({ all, odd, before }) => [set(before![0], get(all)), set(before![1], get(odd))]),
+            when(i32.eq(i32.load8(get(record), 17), i32.const(0)), [
+              store,
+              sums.map(({ before }) => before!.map(sum => set(sum, v128.zero))),
+            ]),
+          ]
+        : store,
       advance(record, i32.const(byteRecordBytes)),
     ]
     const tileBytes = i32.const(16 * vectors)
