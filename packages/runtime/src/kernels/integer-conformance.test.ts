@@ -283,7 +283,7 @@ describe('a layer stays in numbers, with the reason on record,', () => {
   for (const [title, entries, reason] of cases) {
     test(title, async () => {
       const { layer } = await describeOf(new Map(entries))
-      assert.equal(layer.kernel, 'dense-tiles')
+      assert.doesNotMatch(layer.kernel, /^byte-/)
       assert.match(layer.reason, reason)
     })
   }

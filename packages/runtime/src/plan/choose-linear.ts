@@ -1,12 +1,13 @@
 /** Which kernel computes a layer with stored weights: the cheapest by `cost.ts`. */
 import type { TernaryTensor } from '../file/types.ts'
 import { type Choice, countNonZeros, describeZeros, type Kernel, type Magnitudes } from './choose.ts'
-import { addListsNs, denseRowsNs, denseTilesNs, gatherListsNs } from './cost.ts'
+import { addListsNs, denseRowsNs, denseTilesNs, gatherListsNs, neighbourSumsNs } from './cost.ts'
 import { denseRuns, denseVectors } from './dense-runs.ts'
+import { countTerms } from './pairs.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep } from './steps.ts'
 import { chooseTiling } from './tile.ts'
-import { layOutWindow, type WindowLayout } from './window.ts'
+import { canPair, layOutWindow, type WindowLayout } from './window.ts'
 
 interface Costed {
   readonly kernel: Kernel
@@ -24,13 +25,19 @@ export function chooseLinear(step: LinearStep, shapes: ReadonlyMap<string, Shape
   }
   const count = countNonZeros(weight)
   const total = sizeOf(weight.shape)
-  const lists = listKernel(step, weight, layout, count)
+  const lists = listKernel(step, weight, layout, count, shapes)
   const percent = describeZeros(count, total)
   const times = `an estimated ${micro(lists)} against ${micro(dense)} µs`
+  const additions = describeAdditions(lists.kernel, count)
   return lists.ns < dense.ns
-    ? { kernel: lists.kernel, reason: `${percent}: ${count} additions beat ${total} multiply-adds, ${times}` }
-    : { kernel: dense.kernel, reason: `${percent}: ${total} multiply-adds beat ${count} additions, ${times}` }
+    ? { kernel: lists.kernel, reason: `${percent}: ${additions} beat ${total} multiply-adds, ${times}` }
+    : { kernel: dense.kernel, reason: `${percent}: ${total} multiply-adds beat ${additions}, ${times}` }
 }
+
+const describeAdditions = (kernel: Kernel, count: number): string =>
+  kernel.name === 'add-lists' && kernel.entries < count
+    ? `${kernel.entries} additions (${count} without sums of neighbours)`
+    : `${count} additions`
 
 const micro = ({ ns }: Costed): string => (ns / 1000).toPrecision(3)
 
@@ -38,21 +45,34 @@ function listKernel(
   step: LinearStep,
   weight: TernaryTensor,
   layout: WindowLayout | undefined,
-  entries: number,
+  count: number,
+  shapes: ReadonlyMap<string, Shape>,
 ): Costed {
-  const { filters, rows } = step
+  const { filters, rows, depth, convolution } = step
   const magnitudes = magnitudesOf(weight)
   if (layout === undefined || sizeOf(layout.output) === 1) {
     return {
       kernel: { name: 'gather-lists', magnitudes, layout },
-      ns: rows * gatherListsNs(filters, entries),
+      ns: rows * gatherListsNs(filters, count),
     }
   }
   const tiling = chooseTiling(layout.output[0], layout.output[1])
-  return {
-    kernel: { name: 'add-lists', magnitudes, layout, tiling },
-    ns: addListsNs(layout.output, tiling, filters, entries),
+  const { window } = convolution!
+  const [height, width] = window.kernel
+  const rowBytes = (4 * depth * layout.rowStep) / (height * width)
+  const tileBytes = rowBytes * (tiling.rows + height - 1)
+  const single: Costed = {
+    kernel: { name: 'add-lists', magnitudes, entries: count, layout, tiling },
+    ns: addListsNs(layout.output, tiling, { filters, entries: count, tileBytes }),
   }
+  if (!canPair(window)) return single
+  const [input, output] = [shapes.get(step.input)!, shapes.get(step.node.outputs[0]!)!]
+  const paired = layOutWindow(window, input, output, true)
+  const entries = countTerms(weight.assignment, depth, window.kernel)
+  const sumsNs = neighbourSumsNs(paired.scratch!.floats / 3)
+  const ns = sumsNs + addListsNs(paired.output, tiling, { filters, entries, tileBytes: 3 * tileBytes })
+  if (ns >= single.ns) return single
+  return { kernel: { name: 'add-lists', magnitudes, entries, layout: paired, tiling }, ns }
 }
 
 function denseKernel(step: LinearStep, layout: WindowLayout | undefined): Costed {

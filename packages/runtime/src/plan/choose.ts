@@ -21,7 +21,12 @@ export interface Tiled {
 
 export type Kernel =
   /** Ternary convolution: per output channel a list of inputs to add and one to subtract, a tile at a time. */
-  | ({ readonly name: 'add-lists'; readonly magnitudes: Magnitudes } & Tiled)
+  | ({
+      readonly name: 'add-lists'
+      readonly magnitudes: Magnitudes
+      /** Entries of all lists; fewer than weights where `layout` has sums of neighbours. */
+      readonly entries: number
+    } & Tiled)
   /** The same for single outputs (fully connected, or a 1×1 map): one number at a time. */
   | {
       readonly name: 'gather-lists'

@@ -17,16 +17,25 @@ const tilesOf = ([height, width]: readonly [number, number], { rows, columns }: 
 
 const vectorsOf = ({ rows, vectors }: Tiling): number => rows * vectors.length
 
-/** Ternary convolution from lists: each entry loads and adds a tile's vectors. */
+/** Inputs of a tile that do not stay in the first-level cache. */
+const nearBytes = 1 << 15
+const farFactor = 1.35
+
+/**
+ * Ternary convolution from lists: each entry loads and adds a tile's vectors.
+ * @param tileBytes what the windows of a row of tiles read
+ */
 export function addListsNs(
   map: readonly [number, number],
   tiling: Tiling,
-  filters: number,
-  entries: number,
+  { filters, entries, tileBytes }: Readonly<Record<'filters' | 'entries' | 'tileBytes', number>>,
 ): number {
-  const entryNs = 0.1 + 0.2 * vectorsOf(tiling)
+  const entryNs = (0.1 + 0.2 * vectorsOf(tiling)) * (tileBytes > nearBytes ? farFactor : 1)
   return tilesOf(map, tiling) * (filters * tileStartNs + entries * entryNs)
 }
+
+/** The two sums of neighbours that `pairs.ts` wants of every number of the padded planes. */
+export const neighbourSumsNs = (floats: number): number => 0.17 * floats
 
 /** Dense convolution: a turn is bound by two loads or two multiply-adds a cycle. */
 export function denseTilesNs(

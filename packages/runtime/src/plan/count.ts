@@ -11,7 +11,9 @@ import type { LinearStep, Step } from './steps.ts'
  * Additions (subtractions count as such) and multiplications (so do divisions) of one image.
  *
  * - A ternary layer run from lists: one addition for each non-zero weight and output position, and for each
- *   output value two multiplications, or one where both magnitudes are equal.
+ *   output value two multiplications, or one where both magnitudes are equal. Where neighbouring inputs are added
+ *   beforehand (`pairs.ts`), two additions for each number of the padded input, and one for each list entry instead of
+ *   each weight.
  * - Any other Conv, Gemm or MatMul: one of each for every weight and output position, zeros included, because
  *   such kernels do not look at the weight.
  * - A ternary layer on bytes: the same additions, two multiplications for each output value, a third one for a
@@ -77,8 +79,11 @@ function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<strin
   const positions = outputs / step.filters
   const { weight } = step
   if (weight.kind === 'ternary' && (kernel.name === 'add-lists' || kernel.name === 'gather-lists')) {
+    const terms = kernel.name === 'add-lists' ? kernel.entries : countNonZeros(weight)
+    const paired = kernel.layout?.sumStep === undefined ? undefined : kernel.layout.scratch
     return {
-      additions: countNonZeros(weight) * positions + perOutput * outputs,
+      additions:
+        terms * positions + (paired === undefined ? 0 : (2 / 3) * paired.floats) + perOutput * outputs,
       multiplications: (kernel.magnitudes === 'equal' ? 1 : 2) * outputs,
     }
   }

@@ -40,6 +40,8 @@ export interface WindowLayout {
   readonly rowStep: number
   /** Floats from the window's first input to the one under weight (channel, ky, kx). */
   offsetOf(channel: number, ky: number, kx: number): number
+  /** Floats from a padded plane to the sums of its horizontal neighbours, and from those to its vertical ones'. */
+  readonly sumStep?: number
   /** Absent where the window reads the value in place. */
   readonly scratch?: {
     /** Layers with the same key may share the space: they write the same places and leave the same border. */
@@ -51,11 +53,16 @@ export interface WindowLayout {
   }
 }
 
+/** Whether neighbouring inputs lie side by side in one padded plane, so that `pairs.ts` applies. */
+export const canPair = ({ strides, dilations, pads }: Window): boolean =>
+  [...strides, ...dilations].every(step => step === 1) && pads.some(pad => pad > 0)
+
 /**
  * @param input [1, C, H, W]
  * @param output [1, O, H', W']
+ * @param paired with sums of neighbours beside each padded plane; only where `canPair`
  */
-export function layOutWindow(window: Window, input: Shape, output: Shape): WindowLayout {
+export function layOutWindow(window: Window, input: Shape, output: Shape, paired = false): WindowLayout {
   const [, channels, height, width] = input as readonly [number, number, number, number]
   const [, , outHeight, outWidth] = output as readonly [number, number, number, number]
   const { kernel, strides, dilations, pads } = window
@@ -63,12 +70,15 @@ export function layOutWindow(window: Window, input: Shape, output: Shape): Windo
   const horizontal = phasesOf(kernel[1], dilations[1], strides[1], pads[1], width, outWidth)
   const [rows, columns] = [vertical.length, horizontal.length]
   const planeSize = rows * columns
-  const channelStep = vertical.phases.size * horizontal.phases.size * planeSize
+  // Sums are written in whole vectors.
+  const sumStep = 4 * Math.ceil(planeSize / 4)
+  const channelStep = paired ? 3 * sumStep : vertical.phases.size * horizontal.phases.size * planeSize
   const gapless = rows === outHeight && columns === outWidth
 
   const layout: WindowLayout = {
     output: gapless ? [1, outHeight * outWidth] : [outHeight, outWidth],
     rowStep: columns,
+    ...(paired && { sumStep }),
     offsetOf(channel, ky, kx) {
       const y = vertical.at(ky)
       const x = horizontal.at(kx)
@@ -93,7 +103,7 @@ export function layOutWindow(window: Window, input: Shape, output: Shape): Windo
       })
     }
   }
-  const key = JSON.stringify([channels, channelStep, copies])
+  const key = JSON.stringify([channels, channelStep, paired, copies])
   return { ...layout, scratch: { key, floats: channels * channelStep, planes: channels, copies } }
 }
 

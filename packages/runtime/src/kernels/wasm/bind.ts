@@ -11,7 +11,7 @@ import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
 import type { KernelFunction } from './library.ts'
-import { emitClip, emitCombine, emitCopy, emitRowSums } from './plain.ts'
+import { emitClip, emitCombine, emitCopy, emitNeighbourSums, emitRowSums } from './plain.ts'
 import {
   type InputOffsets,
   type Lists,
@@ -93,7 +93,19 @@ function bindWindow(
   if (scratch === undefined || address === undefined) return { prepare: undefined, address: source }
   new Float32Array(buffer, address, scratch.floats).fill(border)
   const copy = library.request(emitCopy, undefined)
-  return { prepare: () => copyPlanes.bind(null, copy(), scratch, source, address), address }
+  const { sumStep } = layout!
+  if (sumStep === undefined) {
+    return { prepare: () => copyPlanes.bind(null, copy(), scratch, source, address), address }
+  }
+  const addNeighbours = library.request(emitNeighbourSums, undefined)
+  const prepare: Binding = () => {
+    const [copying, adding] = [copy(), addNeighbours()]
+    return () => {
+      copyPlanes(copying, scratch, source, address)
+      adding(address, address + 4 * scratch.floats, 4 * sumStep, 4 * layout!.rowStep)
+    }
+  }
+  return { prepare, address }
 }
 
 const epilogueOf = ({ residual, bounds }: LinearStep): Epilogue => ({
@@ -125,7 +137,11 @@ function inputOffsets(
     }
   }
   const groupStep = 4 * layout.offsetOf(channels, 0, 0)
-  return { ofWeights, groupStep, filtersPerGroup: filters / convolution.groups }
+  const sums =
+    layout.sumStep === undefined
+      ? {}
+      : { sums: { kernel: convolution.window.kernel, step: 4 * layout.sumStep } }
+  return { ofWeights, groupStep, filtersPerGroup: filters / convolution.groups, ...sums }
 }
 
 type TileKernel = Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>

@@ -59,6 +59,32 @@ export function emitCopy(name: string): WasmFunction {
   })
 }
 
+/**
+ * Beside each plane its sums of neighbours. Call with (first plane, end of all planes, plane bytes, row bytes); after a
+ * plane of inputs come those of its horizontal sums and of its vertical ones, all of whole vectors. Sums at the right
+ * and lower edge mean nothing.
+ */
+export function emitNeighbourSums(name: string): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32', 'i32'], (parameters, local) => {
+    const [plane, end, planeBytes, rowBytes] = parameters as Locals<4>
+    const planeEnd = local('i32')
+    const inputs = local('v128')
+    const right = f32x4.load(get(plane), 4)
+    const below = f32x4.load(i32.add(get(plane), get(rowBytes)))
+    const horizontal = i32.add(get(plane), get(planeBytes))
+    return repeatWhile(i32.lessThan(get(plane), get(end)), [
+      set(planeEnd, i32.add(get(plane), get(planeBytes))),
+      repeatWhile(i32.lessThan(get(plane), get(planeEnd)), [
+        set(inputs, f32x4.load(get(plane))),
+        f32x4.store(horizontal, f32x4.add(get(inputs), right)),
+        f32x4.store(i32.add(horizontal, get(planeBytes)), f32x4.add(get(inputs), below)),
+        advance(plane, i32.const(16)),
+      ]),
+      advance(plane, i32.mul(get(planeBytes), i32.const(2))),
+    ])
+  })
+}
+
 /** Call with (output, end of output, input). */
 export function emitClip(name: string, bounds: Bounds): WasmFunction {
   return defineFunction(name, ['i32', 'i32', 'i32'], parameters => {

@@ -2,6 +2,7 @@
 import type { TernaryTensor } from '../../file/types.ts'
 import type { Magnitudes } from '../../plan/choose.ts'
 import { type DenseRun, denseRowBytes } from '../../plan/dense-runs.ts'
+import { eachTerm } from '../../plan/pairs.ts'
 import { denseBlock } from '../../plan/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import { widenTensor } from '../widen-tensor.ts'
@@ -20,6 +21,8 @@ export interface InputOffsets {
   /** How much further every group's inputs begin than those of the group before it. */
   readonly groupStep: number
   readonly filtersPerGroup: number
+  /** Of a window beside whose planes the sums of neighbours lie: its size, and bytes from one such plane to the next. */
+  readonly sums?: { readonly kernel: readonly [number, number]; readonly step: number }
 }
 
 /** Appends little-endian 32-bit numbers to memory. */
@@ -46,6 +49,9 @@ class Writer {
 const weightIndex = ({ filtersFirst, filters, depth }: LinearStep, o: number, k: number): number =>
   filtersFirst ? o * depth + k : k * filters + o
 
+/** The inputs themselves, then the sums of horizontal neighbours, then of vertical ones. */
+const planeOf = { one: 0, right: 1, below: 2 } as const
+
 /**
  * Ternary filters as two offset lists each.
  *
@@ -57,7 +63,7 @@ export function writeTernaryLists(
   address: number,
   step: LinearStep,
   magnitudes: Magnitudes,
-  { ofWeights, groupStep, filtersPerGroup }: InputOffsets,
+  { ofWeights, groupStep, filtersPerGroup, sums }: InputOffsets,
 ): Lists {
   const { filters, depth, alpha, bias } = step
   const weight = step.weight as TernaryTensor
@@ -70,8 +76,17 @@ export function writeTernaryLists(
     const group = Math.floor(o / filtersPerGroup) * groupStep
     const plusFirst = magnitudes === 'equal' || positive < negative
     for (const sign of plusFirst ? [1, -1] : [-1, 1]) {
-      for (let k = 0; k < depth; k++) {
-        if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(group + ofWeights[k]!)
+      if (sums === undefined) {
+        for (let k = 0; k < depth; k++) {
+          if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(group + ofWeights[k]!)
+        }
+      } else {
+        const [height, width] = sums.kernel
+        const filter = weight.assignment.subarray(o * depth, (o + 1) * depth)
+        eachTerm(filter, sign, sums.kernel, (channel, ky, kx, term) => {
+          const k = (channel * height + ky) * width + kx
+          entries.u32(group + ofWeights[k]! + sums.step * planeOf[term])
+        })
       }
       records.u32(entries.address)
     }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { convAttributes, createRandom, ModelSketch, randomTernary } from '../kernels/testing/models.ts'
+import { countTerms, eachTerm } from './pairs.ts'
+import { planModel } from './plan.ts'
+
+describe('eachTerm', () => {
+  test('covers every weight of a sign once and nothing else, for any pattern and kernel', () => {
+    const random = createRandom(3)
+    for (const kernel of [
+      [3, 3],
+      [1, 4],
+      [5, 2],
+    ] as const) {
+      const [height, width] = kernel
+      for (const zeros of [0, 0.4, 0.9]) {
+        const { assignment } = randomTernary(random, [1, 6, height, width], zeros)
+        for (const sign of [1, -1]) {
+          const covered = new Array(assignment.length).fill(0)
+          eachTerm(assignment, sign, kernel, (channel, ky, kx, term) => {
+            const k = (channel * height + ky) * width + kx
+            covered[k]++
+            if (term === 'right') {
+              assert.ok(kx + 1 < width)
+              covered[k + 1]++
+            } else if (term === 'below') {
+              assert.ok(ky + 1 < height)
+              covered[k + width]++
+            }
+          })
+          assert.deepEqual(
+            covered,
+            Array.from(assignment, weight => (weight === sign ? 1 : 0)),
+          )
+        }
+      }
+    }
+  })
+
+  test('halves the additions of a filter of one sign, less what is left over', () => {
+    assert.equal(countTerms(new Int8Array(9).fill(1), 9, [3, 3]), 5)
+    assert.equal(countTerms(new Int8Array(8).fill(-1), 4, [2, 2]), 4)
+  })
+})
+
+test('sums of neighbours are planned where they pay: in padded layers with many weights', () => {
+  const paired = (zeros: number, pad: number) => {
+    const m = new ModelSketch()
+    const weight = m.tensor(randomTernary(createRandom(1), [32, 16, 3, 3], zeros))
+    const model = m.model(m.node('Conv', [m.input('x', [1, 16, 20, 20]), weight], convAttributes(1, pad)))
+    const { kernel } = planModel(model, { name: 'simd128', reason: 'test' }).steps[0]!
+    return kernel.name === 'add-lists' && kernel.layout.sumStep !== undefined
+  }
+  assert.equal(paired(0.5, 1), true)
+  assert.equal(paired(0.98, 1), false)
+  assert.equal(paired(0.5, 0), false)
+})
