@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { PackedModel, TernaryTensor } from '../file/types.ts'
 import type { InferenceOperators } from '../operators.ts'
-import { loadModel } from '../session/index.ts'
+import { describeModel, loadModel } from '../session/index.ts'
 import { runReference } from './reference/index.ts'
 import {
   convAttributes,
@@ -186,6 +186,22 @@ describe('kernels give what the oracle gives', () => {
         const y = m.node('Conv', [x, m.tensor(tensor)], convAttributes(1, 1))
         await conforms(m.model(y), size, `size ${size}, equal ${equal}`)
       }
+    }
+  })
+
+  test('for convolutions that add neighbouring inputs beforehand, in groups as well', async () => {
+    for (const [groups, equal] of [
+      [1, false],
+      [2, true],
+      [2, false],
+    ] as const) {
+      const random = createRandom(6)
+      const m = new ModelSketch()
+      const weight = m.tensor(randomTernary(random, [32, 16 / groups, 3, 3], 0.3, { equal }))
+      const y = m.node('Conv', [m.input('x', [1, 16, 11, 13]), weight], convAttributes(1, 1, { groups }))
+      const [layer] = describeModel(m.model(y)).layers
+      assert.match(layer!.reason, /without sums of neighbours/)
+      await conforms(m.model(y), groups, `${groups} groups, equal ${equal}`)
     }
   })
 

@@ -34,8 +34,8 @@ export function addListsNs(
   return tilesOf(map, tiling) * (filters * tileStartNs + entries * entryNs)
 }
 
-/** The two sums of neighbours that `pairs.ts` wants of every number of the padded planes. */
-export const neighbourSumsNs = (floats: number): number => 0.17 * floats
+/** The sums of neighbours that `pairs.ts` wants. */
+export const neighbourSumsNs = (sums: number): number => 0.085 * sums
 
 /** Dense convolution: a turn is bound by two loads or two multiply-adds a cycle. */
 export function denseTilesNs(

@@ -80,10 +80,9 @@ function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<strin
   const { weight } = step
   if (weight.kind === 'ternary' && (kernel.name === 'add-lists' || kernel.name === 'gather-lists')) {
     const terms = kernel.name === 'add-lists' ? kernel.entries : countNonZeros(weight)
-    const paired = kernel.layout?.sumStep === undefined ? undefined : kernel.layout.scratch
+    const sums = kernel.layout?.sums?.floats ?? 0
     return {
-      additions:
-        terms * positions + (paired === undefined ? 0 : (2 / 3) * paired.floats) + perOutput * outputs,
+      additions: terms * positions + sums + perOutput * outputs,
       multiplications: (kernel.magnitudes === 'equal' ? 1 : 2) * outputs,
     }
   }

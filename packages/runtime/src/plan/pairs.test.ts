@@ -49,7 +49,7 @@ test('sums of neighbours are planned where they pay: in padded layers with many 
     const weight = m.tensor(randomTernary(createRandom(1), [32, 16, 3, 3], zeros))
     const model = m.model(m.node('Conv', [m.input('x', [1, 16, 20, 20]), weight], convAttributes(1, pad)))
     const { kernel } = planModel(model, { name: 'simd128', reason: 'test' }).steps[0]!
-    return kernel.name === 'add-lists' && kernel.layout.sumStep !== undefined
+    return kernel.name === 'add-lists' && kernel.layout.sums !== undefined
   }
   assert.equal(paired(0.5, 1), true)
   assert.equal(paired(0.98, 1), false)

@@ -1,5 +1,5 @@
 /**
- * Neighbouring weights of one sign share an addition. Beside each padded plane a[y][x] lie the sums of its horizontal
+ * Neighbouring weights of one sign share an addition. To each padded plane a[y][x] belong the sums of its horizontal
  * neighbours, a[y][x] + a[y][x+1], and of its vertical ones, a[y][x] + a[y+1][x]; one entry of a list adds one of those
  * instead of two inputs. Trained filters have many such pairs: a third of the additions of EC2T's ResNet-20 is saved.
  */

@@ -12,6 +12,7 @@ import { preparedBytes } from './prepared-bytes.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
 import { fuseSteps, type LinearStep, type NodeStep, type Step } from './steps.ts'
+import type { WindowLayout } from './window.ts'
 import { checkWork } from './work.ts'
 
 export interface PlannedStep extends Choice {
@@ -20,6 +21,8 @@ export interface PlannedStep extends Choice {
   readonly weights: { readonly address: number; readonly bytes: number }
   /** Where the padded copy of the input lies, if the kernel needs one. */
   readonly scratchAddress: number | undefined
+  /** Where the sums of neighbouring inputs lie that all layers share which have some. */
+  readonly sumsAddress?: number
 }
 
 /** Which kernels a session may use, and why those. */
@@ -105,15 +108,26 @@ export function planModel(
   })
   const weightBytes = address - alignment
 
-  const scratchAddresses = new Map<string, number>()
+  const layoutOf = ({ kernel }: Choice): WindowLayout | undefined =>
+    'layout' in kernel ? kernel.layout : undefined
+  // A border of −∞ is not one of zeros.
+  const scratchKey = ({ kernel }: Choice, key: string): string =>
+    `${key} ${kernel.name === 'pool-tiles' ? kernel.pool : ''}`
+  const scratchFloats = new Map<string, number>()
+  let sumFloats = 0
+  for (const choice of planned) {
+    const { scratch, sums } = layoutOf(choice) ?? {}
+    sumFloats = Math.max(sumFloats, sums?.floats ?? 0)
+    if (scratch === undefined) continue
+    const key = scratchKey(choice, scratch.key)
+    scratchFloats.set(key, Math.max(scratch.floats, scratchFloats.get(key) ?? 0))
+  }
+  const scratchAddresses = new Map([...scratchFloats].map(([key, floats]) => [key, take(4 * floats)]))
+  const sumsAddress = take(4 * sumFloats)
   const withScratch = planned.map((entry): PlannedStep => {
-    const scratch = 'layout' in entry.kernel ? entry.kernel.layout?.scratch : undefined
-    if (scratch === undefined) return { ...entry, scratchAddress: undefined }
-    // A border of −∞ is not one of zeros.
-    const key = `${scratch.key} ${entry.kernel.name === 'pool-tiles' ? entry.kernel.pool : ''}`
-    const scratchAddress = scratchAddresses.get(key) ?? take(4 * scratch.floats)
-    scratchAddresses.set(key, scratchAddress)
-    return { ...entry, scratchAddress }
+    const { scratch, sums } = layoutOf(entry) ?? {}
+    const scratchAddress = scratch && scratchAddresses.get(scratchKey(entry, scratch.key))
+    return { ...entry, scratchAddress, ...(sums && { sumsAddress }) }
   })
   const masks = new Map<string, number>()
   for (const step of steps) {

@@ -40,11 +40,17 @@ export interface WindowLayout {
   readonly rowStep: number
   /** Floats from the window's first input to the one under weight (channel, ky, kx). */
   offsetOf(channel: number, ky: number, kx: number): number
-  /** Floats from a padded plane to the sums of its horizontal neighbours, and from those to its vertical ones'. */
-  readonly sumStep?: number
+  /**
+   * Planes of sums of neighbours, apart from the padded planes: for each channel one of horizontal sums, then one of
+   * vertical ones.
+   */
+  readonly sums?: { readonly floats: number; readonly planeFloats: number }
   /** Absent where the window reads the value in place. */
   readonly scratch?: {
-    /** Layers with the same key may share the space: they write the same places and leave the same border. */
+    /**
+     * Layers with the same key may share the space: where both have a channel they write the same places and leave the
+     * same border.
+     */
     readonly key: string
     readonly floats: number
     /** Planes of each copy: the input's channels. */
@@ -60,7 +66,7 @@ export const canPair = ({ strides, dilations, pads }: Window): boolean =>
 /**
  * @param input [1, C, H, W]
  * @param output [1, O, H', W']
- * @param paired with sums of neighbours beside each padded plane; only where `canPair`
+ * @param paired with sums of neighbours; only where `canPair`
  */
 export function layOutWindow(window: Window, input: Shape, output: Shape, paired = false): WindowLayout {
   const [, channels, height, width] = input as readonly [number, number, number, number]
@@ -70,15 +76,15 @@ export function layOutWindow(window: Window, input: Shape, output: Shape, paired
   const horizontal = phasesOf(kernel[1], dilations[1], strides[1], pads[1], width, outWidth)
   const [rows, columns] = [vertical.length, horizontal.length]
   const planeSize = rows * columns
-  // Sums are written in whole vectors.
-  const sumStep = 4 * Math.ceil(planeSize / 4)
-  const channelStep = paired ? 3 * sumStep : vertical.phases.size * horizontal.phases.size * planeSize
+  const channelStep = vertical.phases.size * horizontal.phases.size * planeSize
+  // They are written in whole vectors.
+  const sumFloats = 4 * Math.ceil(planeSize / 4)
   const gapless = rows === outHeight && columns === outWidth
 
   const layout: WindowLayout = {
     output: gapless ? [1, outHeight * outWidth] : [outHeight, outWidth],
     rowStep: columns,
-    ...(paired && { sumStep }),
+    ...(paired && { sums: { floats: 2 * channels * sumFloats, planeFloats: sumFloats } }),
     offsetOf(channel, ky, kx) {
       const y = vertical.at(ky)
       const x = horizontal.at(kx)
@@ -103,7 +109,7 @@ export function layOutWindow(window: Window, input: Shape, output: Shape, paired
       })
     }
   }
-  const key = JSON.stringify([channels, channelStep, paired, copies])
+  const key = JSON.stringify([channelStep, copies])
   return { ...layout, scratch: { key, floats: channels * channelStep, planes: channels, copies } }
 }
 

@@ -93,16 +93,19 @@ function bindWindow(
   if (scratch === undefined || address === undefined) return { prepare: undefined, address: source }
   new Float32Array(buffer, address, scratch.floats).fill(border)
   const copy = library.request(emitCopy, undefined)
-  const { sumStep } = layout!
-  if (sumStep === undefined) {
+  const { sums, rowStep } = layout!
+  const { sumsAddress } = planned
+  if (sums === undefined || sumsAddress === undefined) {
     return { prepare: () => copyPlanes.bind(null, copy(), scratch, source, address), address }
   }
   const addNeighbours = library.request(emitNeighbourSums, undefined)
+  const { planes, floats } = scratch
   const prepare: Binding = () => {
     const [copying, adding] = [copy(), addNeighbours()]
     return () => {
       copyPlanes(copying, scratch, source, address)
-      adding(address, address + 4 * scratch.floats, 4 * sumStep, 4 * layout!.rowStep)
+      const end = address + 4 * floats
+      adding(address, end, (4 * floats) / planes, 4 * rowStep, sumsAddress, 4 * sums.planeFloats)
     }
   }
   return { prepare, address }
@@ -119,10 +122,8 @@ function residualAddress(plan: Plan, step: PlannedStep['step']): number {
 }
 
 /** A fully connected layer reads its inputs in order; a window reads where its layout says. */
-function inputOffsets(
-  { depth, filters, convolution }: LinearStep,
-  layout: WindowLayout | undefined,
-): InputOffsets {
+function inputOffsets(planned: PlannedStep, layout: WindowLayout | undefined): InputOffsets {
+  const { depth, filters, convolution } = planned.step as LinearStep
   const ofWeights = new Uint32Array(depth)
   if (convolution === undefined || layout === undefined) {
     for (let k = 0; k < depth; k++) ofWeights[k] = 4 * k
@@ -137,11 +138,15 @@ function inputOffsets(
     }
   }
   const groupStep = 4 * layout.offsetOf(channels, 0, 0)
-  const sums =
-    layout.sumStep === undefined
-      ? {}
-      : { sums: { kernel: convolution.window.kernel, step: 4 * layout.sumStep } }
-  return { ofWeights, groupStep, filtersPerGroup: filters / convolution.groups, ...sums }
+  const sums = layout.sums && {
+    kernel: convolution.window.kernel,
+    first: planned.sumsAddress! - planned.scratchAddress!,
+    planeStep: 4 * layout.sums.planeFloats,
+    channelStep: 4 * layout.offsetOf(1, 0, 0),
+    channelsPerGroup: channels,
+  }
+  const filtersPerGroup = filters / convolution.groups
+  return { ofWeights, groupStep, filtersPerGroup, ...(sums && { sums }) }
 }
 
 type TileKernel = Extract<Kernel, { readonly name: 'add-lists' | 'dense-tiles' | 'pool-tiles' }>
@@ -221,7 +226,7 @@ function bindTileParts(
     return [{ run: library.request(emitTile, { ...spec, mode }), lists, firstChannel: 0 }]
   }
   const linear = step as LinearStep
-  const offsets = inputOffsets(linear, layout)
+  const offsets = inputOffsets(planned, layout)
   if (kernel.name === 'add-lists') {
     const { magnitudes } = kernel
     const lists = writeTernaryLists(buffer, weights.address, linear, magnitudes, offsets)
@@ -242,7 +247,7 @@ function bindGather(
 ): Binding {
   const { plan, planned, buffer, library } = context
   const step = planned.step as LinearStep
-  const offsets = inputOffsets(step, layout)
+  const offsets = inputOffsets(planned, layout)
   const { records, recordsEnd, entries } = writeTernaryLists(
     buffer,
     planned.weights.address,

@@ -60,27 +60,29 @@ export function emitCopy(name: string): WasmFunction {
 }
 
 /**
- * Beside each plane its sums of neighbours. Call with (first plane, end of all planes, plane bytes, row bytes); after a
- * plane of inputs come those of its horizontal sums and of its vertical ones, all of whole vectors. Sums at the right
- * and lower edge mean nothing.
+ * Call with (first plane, end of all planes, plane bytes, row bytes, first sum, bytes of a plane of sums, whole vectors):
+ * for each plane one of its horizontal sums, then one of its vertical ones. Those at the right and lower edge mean
+ * nothing.
  */
 export function emitNeighbourSums(name: string): WasmFunction {
-  return defineFunction(name, ['i32', 'i32', 'i32', 'i32'], (parameters, local) => {
-    const [plane, end, planeBytes, rowBytes] = parameters as Locals<4>
-    const planeEnd = local('i32')
+  return defineFunction(name, new Array(6).fill('i32'), (parameters, local) => {
+    const [plane, end, planeBytes, rowBytes, sum, sumBytes] = parameters as Locals<6>
+    const [from, sumsEnd] = [local('i32'), local('i32')]
     const inputs = local('v128')
-    const right = f32x4.load(get(plane), 4)
-    const below = f32x4.load(i32.add(get(plane), get(rowBytes)))
-    const horizontal = i32.add(get(plane), get(planeBytes))
+    const right = f32x4.load(get(from), 4)
+    const below = f32x4.load(i32.add(get(from), get(rowBytes)))
     return repeatWhile(i32.lessThan(get(plane), get(end)), [
-      set(planeEnd, i32.add(get(plane), get(planeBytes))),
-      repeatWhile(i32.lessThan(get(plane), get(planeEnd)), [
-        set(inputs, f32x4.load(get(plane))),
-        f32x4.store(horizontal, f32x4.add(get(inputs), right)),
-        f32x4.store(i32.add(horizontal, get(planeBytes)), f32x4.add(get(inputs), below)),
-        advance(plane, i32.const(16)),
+      set(from, get(plane)),
+      set(sumsEnd, i32.add(get(sum), get(sumBytes))),
+      repeatWhile(i32.lessThan(get(sum), get(sumsEnd)), [
+        set(inputs, f32x4.load(get(from))),
+        f32x4.store(get(sum), f32x4.add(get(inputs), right)),
+        f32x4.store(i32.add(get(sum), get(sumBytes)), f32x4.add(get(inputs), below)),
+        advance(from, i32.const(16)),
+        advance(sum, i32.const(16)),
       ]),
-      advance(plane, i32.mul(get(planeBytes), i32.const(2))),
+      advance(sum, get(sumBytes)),
+      advance(plane, get(planeBytes)),
     ])
   })
 }

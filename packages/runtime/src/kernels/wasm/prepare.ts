@@ -14,6 +14,18 @@ export interface Lists {
   readonly entries: number
 }
 
+/** Where the sums of a window's neighbouring inputs lie; steps in bytes. */
+export interface NeighbourSums {
+  readonly kernel: readonly [number, number]
+  /** From the layer's first input to the first sum. */
+  readonly first: number
+  /** From one plane of sums to the next; each channel has two. */
+  readonly planeStep: number
+  /** From the inputs of one channel to those of the next. */
+  readonly channelStep: number
+  readonly channelsPerGroup: number
+}
+
 /** Where the inputs of a filter's weights lie, in bytes from the layer's first input. */
 export interface InputOffsets {
   /** Of each weight of the first filter. */
@@ -21,8 +33,7 @@ export interface InputOffsets {
   /** How much further every group's inputs begin than those of the group before it. */
   readonly groupStep: number
   readonly filtersPerGroup: number
-  /** Of a window beside whose planes the sums of neighbours lie: its size, and bytes from one such plane to the next. */
-  readonly sums?: { readonly kernel: readonly [number, number]; readonly step: number }
+  readonly sums?: NeighbourSums
 }
 
 /** Appends little-endian 32-bit numbers to memory. */
@@ -35,6 +46,7 @@ class Writer {
     this.address = address
   }
 
+  /** Modulo 2^32, so that an offset may point backwards. */
   u32(value: number): void {
     this.#view.setUint32(this.address, value, true)
     this.address += 4
@@ -48,9 +60,6 @@ class Writer {
 
 const weightIndex = ({ filtersFirst, filters, depth }: LinearStep, o: number, k: number): number =>
   filtersFirst ? o * depth + k : k * filters + o
-
-/** The inputs themselves, then the sums of horizontal neighbours, then of vertical ones. */
-const planeOf = { one: 0, right: 1, below: 2 } as const
 
 /**
  * Ternary filters as two offset lists each.
@@ -82,10 +91,16 @@ export function writeTernaryLists(
         }
       } else {
         const [height, width] = sums.kernel
+        const firstChannel = Math.floor(o / filtersPerGroup) * sums.channelsPerGroup
         const filter = weight.assignment.subarray(o * depth, (o + 1) * depth)
         eachTerm(filter, sign, sums.kernel, (channel, ky, kx, term) => {
           const k = (channel * height + ky) * width + kx
-          entries.u32(group + ofWeights[k]! + sums.step * planeOf[term])
+          if (term === 'one') {
+            entries.u32(group + ofWeights[k]!)
+            return
+          }
+          const plane = 2 * (firstChannel + channel) + (term === 'below' ? 1 : 0)
+          entries.u32(sums.first + plane * sums.planeStep + ofWeights[k]! - channel * sums.channelStep)
         })
       }
       records.u32(entries.address)
