@@ -32,7 +32,7 @@ test('hostile files are refused or computed, within bounds of time and memory', 
     outcomes.add(verdict.code ?? verdict.outcome)
   }
   // The files reach every part of the runtime, not its door only.
-  for (const outcome of ['ran', 'loaded', 'file/damaged', 'file/limit', 'graph/shape'])
+  for (const outcome of ['ran', 'ran on bytes', 'loaded', 'file/damaged', 'file/limit', 'graph/shape'])
     assert.ok(outcomes.has(outcome), `none of ${fileCount} files ended with ${outcome}`)
 })
 

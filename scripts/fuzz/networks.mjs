@@ -1,4 +1,5 @@
 /** Random valid networks: the ground that hostile files are grown from. */
+import { integerValues } from '../../packages/runtime/dist/index.js'
 import {
   createRandom,
   gemmAttributes,
@@ -15,9 +16,11 @@ export function randomNetwork(random) {
   let shape = [1, pick([1, 2, 3, 4, 8, 16]), 1 + random.below(18), 1 + random.below(18)]
   let x = m.input('x', shape)
   const made = [{ x, shape }]
+  // Half of the networks are made of what can work on bytes.
+  const forBytes = random.below(2) === 0
   const layer = (outputs, inputs) => {
     const dims = [outputs, ...inputs]
-    const isTernary = random.below(5) > 0
+    const isTernary = forBytes || random.below(5) > 0
     const zeros = pick([0, 0.3, 0.5, 0.8, 0.95, 1])
     const magnitudes = pick([1, outputs])
     const weight = isTernary
@@ -54,7 +57,11 @@ export function randomNetwork(random) {
         break
       }
       case 3:
-        x = m.node(pick(['Relu', 'Sigmoid', 'HardSwish', 'Identity']), [x], {})
+        x = m.node(
+          pick(forBytes ? ['Relu', 'Identity'] : ['Relu', 'Sigmoid', 'HardSwish', 'Identity']),
+          [x],
+          {},
+        )
         break
       case 4: {
         const geometry = window()
@@ -67,7 +74,7 @@ export function randomNetwork(random) {
       }
       case 5: {
         const mates = made.filter(value => `${value.shape}` === `${shape}`)
-        if (mates.length > 0) x = m.node(pick(['Add', 'Mul']), [x, pick(mates).x], {})
+        if (mates.length > 0) x = m.node(pick(forBytes ? ['Add'] : ['Add', 'Mul']), [x, pick(mates).x], {})
         break
       }
       default:
@@ -81,16 +88,18 @@ export function randomNetwork(random) {
   return withRanges(m.model(x), random)
 }
 
-/** Ranges for integer arithmetic on all values, some or none. */
+/** Ranges for integer arithmetic: none, those that the runtime asks for, or some of any value. */
 function withRanges(model, random) {
-  const share = [0, 1, 1, 0.7][random.below(4)]
-  const names = [...model.inputs.map(({ name }) => name), ...model.nodes.flatMap(({ outputs }) => outputs)]
-  const ranges = names
-    .filter(() => random.uniform() < share)
-    .map(name => {
-      const max = [127, 127, 255, 63, 15, 1][random.below(6)]
-      const zero = random.below(3) === 0 ? 0 : random.below(max + 1)
-      return [name, { scale: Math.fround(2 ** -random.below(9)), zero, max }]
-    })
+  const draw = random.below(5)
+  if (draw === 0) return model
+  const all = [...model.inputs.map(({ name }) => name), ...model.nodes.flatMap(({ outputs }) => outputs)]
+  const asked = integerValues(model)
+  const values =
+    draw === 1 ? all.map(name => ({ name, maxLevel: 255 })).filter(() => random.below(3) > 0) : asked
+  const ranges = values.map(({ name, maxLevel }) => {
+    const max = Math.min([127, 127, 255, 63, 15, 1][random.below(6)], draw === 3 ? maxLevel : 255)
+    const zero = random.below(3) === 0 ? 0 : random.below(max + 1)
+    return [name, { scale: Math.fround(2 ** -random.below(9)), zero, max }]
+  })
   return ranges.length === 0 ? model : { ...model, activations: new Map(ranges) }
 }
