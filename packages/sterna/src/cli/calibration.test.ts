@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
@@ -77,4 +77,59 @@ test('what does not go together is refused before anything is written', async ()
     assert.match(stderr, message)
   }
   assert.throws(() => statSync(path.join(folder, 'none.sterna')))
+})
+
+test('a fine-tune keeps the assignment, is packed with its ranges, and its file computes in integers', async () => {
+  const tune = `train --method fixed --activation-levels 15 --calibration-images 60 --epochs 1 --from twn --out tuned`
+  await json(tune)
+  const { config } = JSON.parse(readFileSync(path.join(folder, 'tuned/config.json'), 'utf8'))
+  const ranges: { max: number }[] = Object.values(config.activations)
+  assert.ok(ranges.length >= 3 && ranges.every(({ max }) => max === 15))
+
+  const { calibration } = await json(`pack tuned -o tuned.sterna --calibrate ${TINY_DATA}`)
+  const { images, choice, levels, values } = calibration
+  assert.deepEqual(
+    { images, choice, levels, values },
+    { images: 0, choice: 'trained', levels: 15, values: ranges.length },
+  )
+  const without = await json('pack tuned -o same.sterna')
+  assert.equal(without.calibration, undefined)
+  assert.deepEqual(
+    readFileSync(path.join(folder, 'same.sterna')),
+    readFileSync(path.join(folder, 'tuned.sterna')),
+  )
+  assert.equal((await json(`eval tuned.sterna --data ${TINY_DATA}`)).arithmetic, 'int')
+
+  const diff = await json('diff plain.sterna tuned.sterna')
+  const flipped = diff.tensors.flatMap(({ flipped }: { flipped?: object }) => flipped ?? [])
+  assert.ok(flipped.length >= 3)
+  for (const flips of flipped) assert.deepEqual(flips, { toZero: 0, fromZero: 0, signs: 0 })
+})
+
+test('a fine-tune is refused where there is nothing to tune, and so are options that would do nothing', async () => {
+  await json(`train --model lenet5 --data ${TINY_DATA} --method float --epochs 1 --out float`)
+  const start = `train --model lenet5 --data ${TINY_DATA} --out none`
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['train --method fixed --from float --out none', /no layer of float is ternary/],
+    [`${start} --method fixed`, /--method fixed: needs --from/],
+    [`${start} --method twn --activation-levels 127`, /--activation-levels: needs --from/],
+    [
+      'train --method twn --calibration max --from twn --out none',
+      /--calibration: belongs to --activation-levels/,
+    ],
+    [
+      'train --method twn --activation-levels 127 --from float --out none',
+      /no layer of this network can work on bytes/,
+    ],
+    [
+      `pack tuned -o none.sterna --calibrate ${TINY_DATA} --activation-levels 63`,
+      /trained with ranges of its own/,
+    ],
+  ]
+  for (const [line, message] of cases) {
+    const { status, stderr } = await sterna(folder, line)
+    assert.notEqual(status, 0, line)
+    assert.match(stderr, message)
+  }
+  assert.ok(!existsSync(path.join(folder, 'none')))
 })

@@ -3,11 +3,12 @@ import type { Command } from 'commander'
 import type { PackedModel } from 'sterna-runtime'
 import { SternaError } from '../core/index.ts'
 import { openDataset } from '../data/index.node.ts'
-import { type Dataset, type DatasetSplit, sampleImages, splitDataset } from '../data/index.ts'
-import { createEngine } from '../engine/index.node.ts'
-import { calibrate, type RangeChoice, rangeChoices } from '../pack/index.ts'
+import { type DatasetSplit, type ImageView, sampleImages, splitDataset } from '../data/index.ts'
+import type { Engine } from '../engine/index.ts'
+import type { ActivationRanges } from '../graph/passes/index.ts'
+import { calibrate, packModel, type RangeChoice, rangeChoices } from '../pack/index.ts'
 import { formatCount, formatPercent } from '../report/index.ts'
-import { type EvaluationSet, evaluate } from '../train/index.ts'
+import { type EvaluationSet, evaluate, type TrainConfig } from '../train/index.ts'
 import { expectImages } from './expect-images.ts'
 import type { FloatSource } from './load-model.ts'
 import { chooseNormalization, type NormalizationOptions } from './normalization-options.ts'
@@ -15,17 +16,23 @@ import { oneOf, wholeNumber } from './option-values.ts'
 import type { Output } from './output.ts'
 import { openRuntime } from './predictors.ts'
 
-export interface CalibrationOptions {
-  readonly calibrate?: string
+/** How ranges are found. */
+export interface RangeOptions {
   readonly calibrationImages?: number
   readonly calibration?: RangeChoice
   readonly activationLevels?: number
 }
 
+export interface CalibrationOptions extends RangeOptions {
+  readonly calibrate?: string
+}
+
 /** Accuracies are fractions. */
 export interface CalibrationReport {
+  /** 0 and 'trained' where the network was trained with its ranges. */
   readonly images: number
-  readonly choice: RangeChoice
+  readonly choice: RangeChoice | 'trained'
+  /** The largest byte of any value. */
   readonly levels: number
   readonly values: number
   /** Images of the training set that calibration did not see. */
@@ -46,11 +53,19 @@ const batchSize = 64
 const mostChecked = 5000
 
 export function addCalibrationOptions(command: Command): Command {
+  command.option(
+    '--calibrate <spec>',
+    'give the file ranges of activations, for integer arithmetic, from training images of mnist:DIR, cifar10:DIR or glyphs',
+  )
+  return addRangeOptions(
+    command,
+    `the largest byte of an activation, 1 to 255; what sums of more would overflow gets less (default: ${defaults.levels})`,
+  )
+}
+
+/** @param levels what --activation-levels does */
+export function addRangeOptions(command: Command, levels: string): Command {
   return command
-    .option(
-      '--calibrate <spec>',
-      'give the file ranges of activations, for integer arithmetic, from training images of mnist:DIR, cifar10:DIR or glyphs',
-    )
     .option(
       '--calibration-images <n>',
       `how many training images to look at (default: ${defaults.images})`,
@@ -61,33 +76,51 @@ export function addCalibrationOptions(command: Command): Command {
       `mse (least squared error), percentile (all but 1 in 10,000 numbers inside) or max (default: ${defaults.choice})`,
       oneOf('--calibration', rangeChoices),
     )
-    .option(
-      '--activation-levels <n>',
-      `the largest byte of an activation, 1 to 255; what sums of more would overflow gets less (default: ${defaults.levels})`,
-      wholeNumber('--activation-levels', 1, 255),
-    )
+    .option('--activation-levels <n>', levels, wholeNumber('--activation-levels', 1, 255))
 }
 
-/** Options that are of no use without --calibrate are refused. */
-export function expectCalibration(options: CalibrationOptions): void {
-  if (options.calibrate !== undefined) return
-  for (const [option, name] of [
-    ['calibrationImages', 'calibration-images'],
-    ['calibration', 'calibration'],
-    ['activationLevels', 'activation-levels'],
-  ] as const) {
-    if (options[option] === undefined) continue
-    throw new SternaError('usage/option', `--${name}: belongs to --calibrate`, {
-      hint: 'add --calibrate with the data the network was trained on',
-    })
+const flags = {
+  calibrationImages: '--calibration-images',
+  calibration: '--calibration',
+  activationLevels: '--activation-levels',
+} as const satisfies Record<keyof RangeOptions, string>
+
+/** Refuses these of the options where they are given: they would do nothing. */
+export function refuseRangeOptions(
+  options: RangeOptions,
+  names: readonly (keyof RangeOptions)[],
+  reason: string,
+  hint: string,
+): void {
+  const given = names.find(name => options[name] !== undefined)
+  if (given !== undefined) throw new SternaError('usage/option', `${flags[given]}: ${reason}`, { hint })
+}
+
+export function expectCalibration(options: CalibrationOptions, source: FloatSource): void {
+  const names = Object.keys(flags) as (keyof RangeOptions)[]
+  if (options.calibrate === undefined) {
+    refuseRangeOptions(
+      options,
+      names,
+      'belongs to --calibrate',
+      'add --calibrate with the data the network was trained on',
+    )
+  } else if (source.config?.activations !== undefined) {
+    refuseRangeOptions(
+      options,
+      names,
+      `${source.path} was trained with ranges of its own`,
+      '--calibrate alone measures what they cost',
+    )
   }
 }
 
 /** Training images, split as the run did where the network is of one, and how they are normalised. */
-interface CalibrationData {
-  readonly dataset: Dataset
+export interface CalibrationData {
   readonly split: DatasetSplit
   readonly heldOut: boolean
+  /** Whether the network was trained with ranges. */
+  readonly isTrained: boolean
   readonly set: Omit<EvaluationSet, 'images'>
 }
 
@@ -102,37 +135,53 @@ export async function openCalibrationData(
   const heldOut = validation > 0
   const checked = heldOut ? validation : Math.min(mostChecked, Math.floor(dataset.train.count / 5))
   const split = splitDataset(dataset, { validation: checked, seed })
-  return { dataset, split, heldOut, set: { imageShape: dataset.imageShape, normalization } }
+  const isTrained = source.config?.activations !== undefined
+  return { split, heldOut, isTrained, set: { imageShape: dataset.imageShape, normalization } }
 }
 
-/** @param packed what the reader makes of the file; the ranges are for its names */
+/**
+ * Ranges from some of `set`.
+ * @param packed what the reader makes of the file; the ranges are for its names
+ */
 export async function findRanges(
   output: Output,
   packed: PackedModel,
-  { split, set }: CalibrationData,
-  options: CalibrationOptions,
-): Promise<NonNullable<PackedModel['activations']>> {
+  engine: Engine,
+  set: EvaluationSet & { readonly images: ImageView },
+  options: RangeOptions,
+): Promise<ActivationRanges> {
   const { choice, levels, images } = chosen(options)
   output.progress(`calibrating with ${formatCount(images)} images`)
-  const engine = await createEngine()
-  try {
-    const sample = sampleImages(split.train, images, 0)
-    const ranges = await calibrate(packed, engine, { ...set, images: sample }, { choice, levels, batchSize })
-    if (ranges.size > 0) return ranges
-  } finally {
-    await engine.close()
-  }
-  throw new SternaError('usage/option', '--calibrate: no layer of this network can work on bytes', {
-    hint: 'integer arithmetic is for ternary layers: ternarize the network first, or leave out --calibrate',
+  const sample = sampleImages(set.images, images, 0)
+  const ranges = await calibrate(packed, engine, { ...set, images: sample }, { choice, levels, batchSize })
+  if (ranges.size > 0) return ranges
+  throw new SternaError('usage/option', 'integer activations: no layer of this network can work on bytes', {
+    hint: 'they are for ternary layers: ternarize the network first',
   })
+}
+
+/** The ranges of a ternary network by its own names, to train it with. */
+export async function rangesToTrainWith(
+  output: Output,
+  source: FloatSource,
+  engine: Engine,
+  set: EvaluationSet & { readonly images: ImageView },
+  options: RangeOptions,
+): Promise<NonNullable<TrainConfig['activations']>> {
+  const { packed, networkNames } = packModel(source.model, source.ternary, { dense: 'f16', metadata: {} })
+  const ranges = await findRanges(output, packed, engine, set, options)
+  // What folding made anew is not in the network that is trained.
+  const { values } = source.model.graph
+  const named = [...ranges].map(([name, range]) => [networkNames.get(name)!, range] as const)
+  return Object.fromEntries(named.filter(([name]) => values.has(name)))
 }
 
 /** Runs the network in both arithmetics on training images that calibration did not see. */
 export async function checkCalibration(
   output: Output,
   packed: PackedModel,
-  { split, set, heldOut }: CalibrationData,
-  options: CalibrationOptions,
+  { split, set, heldOut, isTrained }: CalibrationData,
+  options: RangeOptions,
 ): Promise<CalibrationReport> {
   const images = split.validation
   const accuracyOf = async (arithmetic: 'f32' | 'int') => {
@@ -143,11 +192,14 @@ export async function checkCalibration(
       .accuracy
   }
   const [f32, int] = [await accuracyOf('f32'), await accuracyOf('int')]
-  const { images: wanted, ...choice } = chosen(options)
+  const { images: wanted, choice } = chosen(options)
+  const ranges = [...packed.activations!.values()]
   return {
-    ...choice,
-    images: Math.min(wanted, split.train.count),
-    values: packed.activations!.size,
+    ...(isTrained
+      ? { images: 0, choice: 'trained' }
+      : { images: Math.min(wanted, split.train.count), choice }),
+    levels: ranges.reduce((most, { max }) => Math.max(most, max), 0),
+    values: ranges.length,
     checked: { samples: images.count, heldOut, f32, int, lostPoints: 100 * (f32 - int) },
   }
 }
@@ -173,12 +225,12 @@ export function calibrationLines({
     ? 'validation images'
     : 'training images that it was not calibrated with but may have been trained on'
   const lines = [
-    `${values} values as bytes up to ${levels} (${choice}, ${formatCount(images)} training images)`,
+    `${values} values as bytes up to ${levels} (${choice === 'trained' ? 'trained with these ranges' : `${choice}, ${formatCount(images)} training images`})`,
     `accuracy ${formatPercent(int)} in integers, ${formatPercent(f32)} in f32: ${lostPoints.toFixed(2)} points lost on ${formatCount(samples)} ${which}`,
   ]
   if (lostPoints <= acceptedLossPoints) return lines
   return [
     ...lines,
-    `more than ${acceptedLossPoints} points: try --activation-levels 255, or another --calibration`,
+    `more than ${acceptedLossPoints} points: try --activation-levels 255, or fine-tune the network: sterna train --method fixed --activation-levels ${levels} --from …`,
   ]
 }

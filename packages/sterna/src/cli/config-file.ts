@@ -35,6 +35,7 @@ const optimiserText =
   '{ "kind": "sgd", "momentum", "nesterov" } or { "kind": "adam", "beta1", "beta2", "epsilon" }'
 const perGroup = record({ latent: isNumber, state: isNumber, rest: isNumber })
 const warmUpEpochs = isNumber
+const range = record({ scale: isNumber, zero: isNumber, max: isNumber })
 const isGroup = word(parameterGroups)
 
 /** What each field must look like, and how to say so. */
@@ -69,6 +70,10 @@ const fields: Readonly<Record<keyof TrainConfig, readonly [check: Check, expecte
   batchSize: [isNumber, 'a number'],
   seed: [isNumber, 'a number'],
   select: [word(['best-validation', 'last']), 'best-validation or last'],
+  activations: [
+    value => isObject(value) && Object.values(value).every(range),
+    'an object of { "scale", "zero", "max" } by names of values',
+  ],
 }
 
 /** Reads and checks the file; a run's own config.json is taken too. */

@@ -11,7 +11,7 @@ export { diffSterna, type FlippedLevels, type SternaDiff, type TensorDiff } from
 export { encodeTensor, type Profile } from './encode-tensor.ts'
 export { entropyBits } from './entropy.ts'
 export { type CodingMeasurement, type CodingSpeed, measureCodings } from './measure-codings.ts'
-export { type Packed, type PackOptions, packModel, withActivations } from './pack.ts'
+export { type Packed, type PackedNetwork, type PackOptions, packModel, withActivations } from './pack.ts'
 export type { PackedLayer, PackReport } from './pack-report.ts'
 export { type PackedToFit, packToFit } from './pack-to-fit.ts'
 export { storedAssignment } from './stored-assignment.ts'

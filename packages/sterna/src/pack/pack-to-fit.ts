@@ -2,7 +2,7 @@
 import { SternaError } from '../core/index.ts'
 import type { Model } from '../graph/index.ts'
 import type { TernaryWeight } from '../ternary/types.ts'
-import { type Packed, type PackOptions, packModel } from './pack.ts'
+import { type PackedNetwork, type PackOptions, packModel } from './pack.ts'
 
 /** How a network may be stored, from what costs least to what is smallest: time first, accuracy only then. */
 const ladder = [
@@ -16,7 +16,7 @@ const ladder = [
 /** What of `PackOptions` decides about size. */
 export type PackStorage = Required<Pick<PackOptions, 'dense' | 'profile' | 'sortChannels'>>
 
-export type PackedToFit = Packed & PackStorage
+export type PackedToFit = PackedNetwork & PackStorage
 
 /**
  * The first of these that takes at most `targetBytes`: profile `small`, the same with sorted channels, profile `max`,
@@ -25,7 +25,7 @@ export type PackedToFit = Packed & PackStorage
 export function packToFit(
   model: Model,
   ternary: ReadonlyMap<string, TernaryWeight>,
-  facts: Pick<PackOptions, 'metadata' | 'preview'>,
+  facts: Pick<PackOptions, 'metadata' | 'preview' | 'activations'>,
   targetBytes: number,
 ): PackedToFit {
   let smallest = Number.POSITIVE_INFINITY

@@ -11,8 +11,9 @@ import {
 } from 'sterna-runtime'
 import { operatorSchemas } from 'sterna-runtime/format'
 import { expectF32, SternaError, sameShape } from '../core/index.ts'
-import { type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
+import { type Graph, type GraphNode, type Model, withBatchSize } from '../graph/index.ts'
 import {
+  type ActivationRanges,
   dropIdentities,
   foldBatchNorm,
   removeDeadChannels,
@@ -35,6 +36,8 @@ export interface PackOptions {
   readonly dense: 'f16' | 'i8'
   readonly metadata: PackedMetadata
   readonly preview?: Preview
+  /** Ranges for integer arithmetic that the network was trained with, by its own names. */
+  readonly activations?: ActivationRanges
   /** How small the weights become, at the price of time; `small` unless given. */
   readonly profile?: Profile
   /** Also try channels in order of their weights, and keep what is smallest; sums then round differently. */
@@ -49,6 +52,11 @@ export interface Packed {
   readonly report: PackReport
 }
 
+export interface PackedNetwork extends Packed {
+  /** What the network calls the values of the file, inputs and outputs of nodes, by their names in the file. */
+  readonly networkNames: ReadonlyMap<string, string>
+}
+
 /**
  * Packs `model` with the layers in `ternary` (by weight parameter name) as ternary; what the parameters hold
  * for those does not matter. Layer weights not in `ternary` that hold three values, or up to nine as sums of ternary
@@ -58,7 +66,7 @@ export function packModel(
   model: Model,
   ternary: ReadonlyMap<string, TernaryWeight>,
   options: PackOptions,
-): Packed {
+): PackedNetwork {
   const levels = new Map(ternary)
   const terms = new Map<string, TermLevels>()
   const start = withTernary(atBatchOne(model), levels, terms)
@@ -78,7 +86,17 @@ export function packModel(
   const bytes = selections
     .map(selected => writeSelection(selected, { levels, terms, scales: folded.scales }, options))
     .reduce((best, other) => (other.length < best.length ? other : best))
-  return packedFile(model, bytes)
+  const file = packedFile(model, bytes)
+  // Selecting and ordering channels leaves the nodes as they are.
+  const names = valueNames(lean.model.graph)
+  return {
+    ...file,
+    networkNames: new Map(valueNames(file.packed).map((name, index) => [name, names[index]!])),
+  }
+}
+
+function valueNames({ inputs, nodes }: Pick<PackedModel, 'inputs' | 'nodes'> | Graph): readonly string[] {
+  return [...inputs.map(input => input.name), ...nodes.map(node => node.outputs[0]!)]
 }
 
 /** `packed`, a file of `model`, with ranges for integer arithmetic by the names in it. */
@@ -145,9 +163,16 @@ function writeSelection(
       tensors,
       metadata: options.metadata,
       ...(options.preview && { preview: options.preview }),
+      ...(options.activations && { activations: rangesOf(graph, options.activations) }),
     },
     options.profile,
   )
+}
+
+/** Those of values that folding and dropping have left. */
+function rangesOf(graph: Graph, activations: ActivationRanges): ActivationRanges {
+  const left = new Set(valueNames(graph))
+  return new Map([...activations].filter(([name]) => left.has(name)))
 }
 
 function pickFilters(values: ArrayLike<number>, filters: readonly number[] | undefined): ArrayLike<number> {

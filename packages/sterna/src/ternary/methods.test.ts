@@ -14,10 +14,10 @@ function optionError(run: () => unknown, ...parts: readonly (string | RegExp)[])
 }
 
 describe('the table of methods', () => {
-  it('has float, which quantizes nothing, and five methods', () => {
+  it('has float, which quantizes nothing, and six methods', () => {
     assert.deepEqual(
       methods.map(method => method.name),
-      ['float', 'bpwn', 'twn', 'ec2t', 'ttq', 'tga'],
+      ['float', 'bpwn', 'twn', 'ec2t', 'ttq', 'tga', 'fixed'],
     )
     assert.equal(createQuantizer('float'), undefined)
   })

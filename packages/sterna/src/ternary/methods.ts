@@ -3,6 +3,7 @@ import { closest, SternaError } from '../core/index.ts'
 import { bpwnOptions, bpwnPresets, createBpwn } from './bpwn.ts'
 import { createEc2t } from './ec2t.ts'
 import { ec2tOptions, ec2tPresets } from './ec2t-options.ts'
+import { createFixed } from './fixed.ts'
 import { type MethodOption, type OptionValues, readOption, resolveOptions } from './options.ts'
 import type { MethodPreset } from './preset.ts'
 import { createTga, tgaOptions, tgaPresets } from './tga.ts'
@@ -72,6 +73,12 @@ const table: Method[] = [
     tgaOptions,
     createTga,
     tgaPresets,
+  ),
+  define(
+    'fixed',
+    'weights that are ternary already keep their assignment, to fine-tune the rest',
+    [],
+    createFixed,
   ),
 ]
 

@@ -1,4 +1,7 @@
 /** Everything that decides a training's result, as plain JSON; it is written into the run directory. */
+
+import type { ActivationRange } from 'sterna-runtime'
+import { activationProblem } from 'sterna-runtime/format'
 import { SternaError } from '../core/index.ts'
 import type { Augmentation, Normalization } from '../data/index.ts'
 import { checkLayers, createQuantizer, type LayerRow, type Layers } from '../ternary/index.ts'
@@ -48,6 +51,8 @@ export interface TrainConfig {
   readonly seed: number
   /** Which epoch's network a phase ends with. */
   readonly select: 'best-validation' | 'last'
+  /** Values of the network that are rounded to what bytes can hold, forward, as integer arithmetic will; by name. */
+  readonly activations?: Readonly<Record<string, ActivationRange>>
 }
 
 /** Checks what types cannot, also of a configuration read from a file; the message names the option. */
@@ -88,6 +93,7 @@ export function checkConfig(config: TrainConfig): void {
   checkOptimiser(config.optimiser, 'optimiser')
   checkGroupOptimisers(config.groupOptimisers ?? {})
   checkSchedule(config.schedule)
+  checkActivations(config.activations ?? {})
 }
 
 function checkMethods({ method, methodOptions, layers, frozenEpochs }: TrainConfig): void {
@@ -100,6 +106,15 @@ function checkMethods({ method, methodOptions, layers, frozenEpochs }: TrainConf
   if (canFreeze) return
   const wanted = `0, because method "${method}" has no assignment to freeze`
   expect(frozenEpochs === 0, 'frozenEpochs', wanted, frozenEpochs)
+}
+
+function checkActivations(activations: NonNullable<TrainConfig['activations']>): void {
+  expect(isObject(activations), 'activations', 'an object', activations)
+  for (const [name, range] of Object.entries(activations)) {
+    expect(isObject(range), `activations.${name}`, 'an object', range)
+    const problem = activationProblem(range)
+    if (problem !== undefined) throw new SternaError('train/config', `activations.${name}: ${problem}`)
+  }
 }
 
 /** The optimiser that steps a group. */

@@ -12,6 +12,7 @@ import {
   withBatchSize,
   withoutUnused,
 } from '../graph/index.ts'
+import { type ActivationRanges, quantizeOutputs } from '../graph/passes/index.ts'
 import type { Quantized } from '../ternary/index.ts'
 import { optimiserOf, type ParameterGroup, parameterGroups, type TrainConfig } from './config.ts'
 import { buildLoss } from './loss.ts'
@@ -43,7 +44,7 @@ export const stepInputs = {
 
 export type StepConfig = Pick<
   TrainConfig,
-  'loss' | 'optimiser' | 'groupOptimisers' | 'weightDecay' | 'batchSize'
+  'loss' | 'optimiser' | 'groupOptimisers' | 'weightDecay' | 'batchSize' | 'activations'
 >
 
 /** The inputs that the host computes anew for step `index`, counted from 0; `factor` is the schedule's. */
@@ -96,6 +97,7 @@ class StepBuilder {
   readonly #graph: Graph
   readonly #layers: QuantizedLayers
   readonly #config: StepConfig
+  readonly #ranges: ActivationRanges
   readonly #scalars: Readonly<Record<ParameterGroup, StepScalars>>
   /** Parameters, quantizer state and constants as they are when the next pass begins, by name. */
   readonly #current = new Map<string, Value>()
@@ -109,13 +111,15 @@ class StepBuilder {
     this.#b = new GraphBuilder(`${inference.name} training step`)
     this.#layers = layers
     this.#config = config
+    this.#ranges = activationRanges(inference, config)
     this.#scalars = this.#scalarInputs()
   }
 
   build(): StepProgram {
     const b = this.#b
     const { input, output } = singleEdges(this.#graph)
-    this.#current.set(input.name, b.input(stepInputs.images, input.shape))
+    const images = [b.input(stepInputs.images, input.shape)]
+    this.#current.set(input.name, quantizeOutputs(b, [input.name], images, this.#ranges)[0]!)
     const oneHot = b.input(stepInputs.oneHot, output.shape)
     for (const [name, constant] of this.#graph.constants) this.#current.set(name, b.constant(constant))
     for (const parameter of this.#graph.parameters) this.#declare(parameter)
@@ -172,7 +176,11 @@ class StepBuilder {
       values.set(name, edge.quantized.weight)
     }
     const firstNode = b.nodes.length
-    replay(b, this.#graph, { values, replace: (node, inputs) => this.#train(pass, node, inputs) })
+    replay(b, this.#graph, {
+      values,
+      replace: (node, inputs) =>
+        quantizeOutputs(b, node.outputs, this.#train(pass, node, inputs), this.#ranges),
+    })
 
     const logits = values.get(outputName)!
     const loss = buildLoss(b, this.#config.loss, logits, oneHot)
@@ -207,14 +215,13 @@ class StepBuilder {
   }
 
   /** Operators that behave differently in training, and names of their own for all passes but the last. */
-  #train({ prefix }: Pass, node: GraphNode, inputs: readonly Value[]): readonly Value[] | undefined {
+  #train({ prefix }: Pass, node: GraphNode, inputs: readonly Value[]): readonly Value[] {
     const b = this.#b
     if (node.op === 'BatchNormalization') return this.#normalize(prefix, node, inputs)
     if (node.op === 'Dropout' && node.attributes.ratio > 0)
       return [b.mul(inputs[0]!, this.#mask(node, inputs[0]!))]
-    return prefix === ''
-      ? undefined
-      : appendNode(b, { ...node, name: prefix + node.name, outputs: [] }, inputs)
+    if (prefix === '') return appendNode(b, node, inputs)
+    return appendNode(b, { ...node, name: prefix + node.name, outputs: [] }, inputs)
   }
 
   /** One mask a batch, whatever the number of passes. */
@@ -336,4 +343,20 @@ function countCorrect(b: GraphBuilder, logits: Value, oneHot: Value): Value {
   const chosen = b.sum(b.mul(logits, oneHot), [1])
   const wrong = b.isPositive(b.sub(b.reduceMax(logits, [1]), chosen))
   return b.sub(logits.shape[0]!, b.sum(wrong))
+}
+
+/** The ranges of a configuration, all of them of values that the network has. */
+export function activationRanges(
+  graph: Graph,
+  { activations = {} }: Pick<TrainConfig, 'activations'>,
+): ActivationRanges {
+  const computed = new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.nodes.flatMap(node => node.outputs),
+  ])
+  for (const name of Object.keys(activations)) {
+    if (computed.has(name)) continue
+    throw new SternaError('train/config', `activations: ${graph.name} has no value named "${name}"`)
+  }
+  return new Map(Object.entries(activations))
 }

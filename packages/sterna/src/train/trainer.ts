@@ -3,6 +3,7 @@ import { Random, SternaError, sizeOf, type Tensor, tensor } from '../core/index.
 import { createLoader, type Dataset, type Loader, splitDataset } from '../data/index.ts'
 import type { Engine, Executable } from '../engine/index.ts'
 import type { Model } from '../graph/index.ts'
+import { quantizeActivations } from '../graph/passes/index.ts'
 import { createQuantizer, type TernaryWeight } from '../ternary/index.ts'
 import type { Checkpoint, TrainProgress } from './checkpoint.ts'
 import { changedOptions, checkConfig, type TrainConfig } from './config.ts'
@@ -17,7 +18,7 @@ import {
   stateKey,
 } from './quantized-network.ts'
 import { scheduleFactor } from './schedule.ts'
-import { buildStep, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
+import { activationRanges, buildStep, type StepProgram, stepInputs, stepScalars } from './step-graph.ts'
 
 export interface TrainOptions {
   readonly config: TrainConfig
@@ -133,7 +134,8 @@ class TrainingRun {
       stepsPerEpoch: this.#createLoader().batchesPerEpoch,
       ...(resume && { resumedAt: describePosition(this.#progress) }),
     })
-    this.#predictor = await createEnginePredictor(engine, model.graph, VALIDATION_BATCH)
+    const inference = quantizeActivations(model.graph, activationRanges(model.graph, this.#config))
+    this.#predictor = await createEnginePredictor(engine, inference, VALIDATION_BATCH)
     for (const [index, { phase, epochs }] of phases.entries()) {
       if (index < this.#progress.phase || epochs === 0) continue
       if (index > this.#progress.phase) this.#enterFrozenPhase()

@@ -2,10 +2,12 @@
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../../core/index.node.ts'
 import { SternaError } from '../../core/index.ts'
+import { createEngine } from '../../engine/index.node.ts'
 import { type PackedToFit, type Profile, packModel, packToFit, withActivations } from '../../pack/index.ts'
 import { formatBytes, formatTimes, packTable } from '../../report/index.ts'
 import {
   addCalibrationOptions,
+  type CalibrationData,
   type CalibrationOptions,
   type CalibrationReport,
   calibrationLines,
@@ -82,13 +84,13 @@ export function packCommand(): Command {
         },
       )
     }
-    expectCalibration(options)
     const source = loadModelSource(path!, options.model)
     if (source.kind === 'sterna') {
       throw new SternaError('usage/input', `${path} is packed already`, {
         hint: 'pack the run or the weights file it was made from',
       })
     }
+    expectCalibration(options, source)
     const { packed: file, calibration } = await packFile(output, source, options)
     const { dense, profile, sortChannels, ...packed } = file
     writeFileAtomic(options.output, packed.bytes)
@@ -119,25 +121,44 @@ async function packFile(
 ): Promise<PackedFile> {
   if (options.calibrate === undefined) return { packed: packSource(source, options) }
   const data = await openCalibrationData(source, options)
+  const packed = data.isTrained
+    ? packSource(source, options)
+    : await packCalibrated(output, source, options, data)
+  return { packed, calibration: await checkCalibration(output, packed.packed, data, options) }
+}
+
+async function packCalibrated(
+  output: Output,
+  source: FloatSource,
+  options: PackCommandOptions,
+  { split, set }: CalibrationData,
+): Promise<PackedToFit> {
+  const engine = await createEngine()
   const calibrated = async (storage: PackCommandOptions) => {
     const plain = packSource(source, storage)
-    const ranges = await findRanges(output, plain.packed, data, options)
+    const ranges = await findRanges(output, plain.packed, engine, { ...set, images: split.train }, options)
     const packed = { ...plain, ...withActivations(source.model, plain.packed, ranges, plain.profile) }
     return { packed, rangeBytes: packed.bytes.length - plain.bytes.length }
   }
-  const first = await calibrated(options)
-  let { packed } = first
-  const { targetBytes } = options
-  if (targetBytes !== undefined && packed.bytes.length > targetBytes) {
+  try {
+    const { packed, rangeBytes } = await calibrated(options)
+    const { targetBytes } = options
+    if (targetBytes === undefined || packed.bytes.length <= targetBytes) return packed
     // The weights fit, but not together with the ranges, whose size does not depend on how weights are stored.
-    packed = (await calibrated({ ...options, targetBytes: targetBytes - first.rangeBytes })).packed
+    return (await calibrated({ ...options, targetBytes: targetBytes - rangeBytes })).packed
+  } finally {
+    await engine.close()
   }
-  return { packed, calibration: await checkCalibration(output, packed.packed, data, options) }
 }
 
 function packSource(source: FloatSource, options: PackCommandOptions): PackedToFit {
   const preview = options.preview === undefined ? undefined : readPreviewFile(options.preview)
-  const facts = { metadata: packedMetadata(source, options), ...(preview && { preview }) }
+  const activations = source.config?.activations
+  const facts = {
+    metadata: packedMetadata(source, options),
+    ...(preview && { preview }),
+    ...(activations && { activations: new Map(Object.entries(activations)) }),
+  }
   const { targetBytes, profile = 'small', dense = 'f16', sortChannels = false } = options
   if (targetBytes === undefined) {
     const storage = { dense, profile, sortChannels }

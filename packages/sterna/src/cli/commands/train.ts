@@ -13,9 +13,11 @@ import { zooEntry } from '../../models/index.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSize } from '../../report/index.ts'
 import { describeValues, methods } from '../../ternary/index.ts'
 import { type RunSummary, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
+import { addRangeOptions, type RangeOptions } from '../calibration.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { expectImages } from '../expect-images.ts'
+import { chooseStart, expectTernaryParent, keepTernaryLayers, withRanges } from '../fine-tune.ts'
 import { interruptible } from '../interruption.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
 import type { Output } from '../output.ts'
@@ -23,7 +25,7 @@ import { noteEngine } from '../predictors.ts'
 import { addTrainOptions, buildConfig, readBase, type TrainFlags } from '../train-options.ts'
 import { showTraining } from '../train-progress.ts'
 
-interface TrainCommandOptions extends TrainFlags, EngineChoice {
+interface TrainCommandOptions extends TrainFlags, EngineChoice, RangeOptions {
   readonly out?: string
   readonly from?: string
   readonly resume?: string
@@ -38,6 +40,7 @@ export function trainCommand(): Command {
     examples: [
       'train --model lenet5 --data mnist:data --method float --out runs/float',
       'train --data mnist:data --method ec2t --option entropyWeight=0.2 --from runs/float --out runs/ec2t',
+      'train --method fixed --activation-levels 127 --epochs 2 --from runs/ec2t --out runs/ec2t-int',
       'train --resume runs/ec2t',
     ],
   })
@@ -47,7 +50,11 @@ export function trainCommand(): Command {
       '--resume <dir>',
       'continue the run in this directory; of the options below only --data, --device, --threads, --lowering and --spin go with it',
     )
-  addEngineOptions(addTrainOptions(command)).addHelpText('after', `\n${methodHelp()}`)
+  addRangeOptions(
+    addTrainOptions(command),
+    'train a ternary parent with activations as bytes up to this, 1 to 255 (default: as numbers)',
+  )
+  addEngineOptions(command).addHelpText('after', `\n${methodHelp()}`)
   return defineAction<TrainCommandOptions>(command, (output, options) =>
     options.resume === undefined ? startRun(output, options) : continueRun(output, options, options.resume),
   )
@@ -62,14 +69,16 @@ async function startRun(output: Output, options: TrainCommandOptions): Promise<v
   const entry = zooEntry(base.model)
   const dataset = await openDataset(base.data)
   expectImages(entry.imageShape, dataset, base.model)
-  const config = buildConfig(options, base, parent, dataset)
+  const config = keepTernaryLayers(buildConfig(options, base, parent, dataset), parent)
   warnOfLeak(output, config.seed, parent)
-  const model = parent?.latent ?? entry.create(dataset.classes.length, config.seed)
+  const model = chooseStart(config, parent) ?? entry.create(dataset.classes.length, config.seed)
   expectClasses(model, dataset, options.from)
-  await train(output, options, out, dataset, (engine, signal) =>
+  expectTernaryParent(options, config, options.from)
+  await train(output, options, out, dataset, async (engine, signal) =>
     trainRun({
       directory: out,
-      config,
+      config:
+        parent === undefined ? config : await withRanges(output, options, config, parent, dataset, engine),
       ...(options.from !== undefined && { from: options.from }),
       model,
       dataset,
