@@ -181,10 +181,11 @@ test('bench prints ratios of the methods, of an epoch and of the engines', async
   const names: string[] = steps.results.map((row: { name: string }) => row.name)
   for (const { name } of methods) assert.ok(names.includes(name), name)
   for (const { ratio, medianMs } of steps.results) assert.ok(ratio.median > 0 && medianMs > 0)
-  const epoch = await json('bench epoch --model lenet5-classic --batch-size 8 --images 70')
+  const epoch = await json('bench epoch --model lenet5-classic --batch-size 8 --images 70 --parts 2')
   assert.equal(epoch.steps, 8)
-  assert.ok(Math.abs(epoch.ratio - epoch.epochMs / (8 * epoch.stepMs)) < 1e-9)
-  assert.ok(epoch.peakMemoryBytes > 5e7)
+  assert.ok(
+    epoch.epochMs > 0 && epoch.ratio.min <= epoch.ratio.median && epoch.ratio.median <= epoch.ratio.max,
+  )
   const infer = await json('bench infer --network lenet5-classic --against ort-node --layers --pairs 2')
   const [exact, quantized] = infer.peers
   assert.equal(exact.name, 'ort-node fp32')

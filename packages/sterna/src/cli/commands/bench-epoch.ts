@@ -1,14 +1,13 @@
 /** `sterna bench epoch`: a whole epoch against its training steps alone. */
 import type { Command } from 'commander'
-import { peakMemoryBytes } from '../../core/index.node.ts'
 import { Random } from '../../core/index.ts'
 import { augmentations, type Dataset, type LabelledImages } from '../../data/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
 import { zooEntry } from '../../models/index.ts'
-import { formatCount, formatDuration, formatPercent, formatSize } from '../../report/index.ts'
+import { formatCount, formatDuration } from '../../report/index.ts'
 import { defaultConfig, train } from '../../train/index.ts'
 import { median } from '../bench/pairs.ts'
-import { describeMachine } from '../bench/report.ts'
+import { describeMachine, ratioCells } from '../bench/report.ts'
 import { benchClasses, prepareStep, restingRate } from '../bench/training-step.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
@@ -17,13 +16,14 @@ import type { Output } from '../output.ts'
 import { describeEngine } from '../predictors.ts'
 import { optimisers } from '../train-options.ts'
 
-/** Steps timed before the epoch, and as many after it. */
-const timedSteps = 15
+/** Steps timed before each part and after the last one. */
+const timedSteps = 10
 
 interface BenchEpochOptions extends EngineChoice {
   readonly model: string
   readonly batchSize: number
   readonly images: number
+  readonly parts: number
   readonly augmentation: keyof typeof augmentations
 }
 
@@ -32,8 +32,8 @@ export function benchEpochCommand(): Command {
     summary: 'time a whole epoch of training against its steps alone',
     description:
       'Time an epoch as `sterna train` runs it, with shuffling, augmentation, and everything done at its end, on random ' +
-      'images; and, before and after it, training steps on a batch that lies ready. What the epoch takes longer is what ' +
-      'data and bookkeeping cost.',
+      'images, in parts that are trained as epochs of their own; and, before and after each part, training steps on a ' +
+      'batch that lies ready. What the parts take longer is what data and bookkeeping cost.',
     examples: [
       'bench epoch',
       'bench epoch --model lenet5 --batch-size 50 --images 60000 --augmentation none',
@@ -42,6 +42,7 @@ export function benchEpochCommand(): Command {
     .option('--model <name>', 'network', 'resnet20')
     .option('--batch-size <n>', 'images of a step', wholeNumber('--batch-size', 2, 65_536), 128)
     .option('--images <n>', 'images of the epoch', wholeNumber('--images', 2, 1_000_000), 50_000)
+    .option('--parts <n>', 'parts of the epoch', wholeNumber('--parts', 1, 1000), 5)
     .option(
       '--augmentation <name>',
       `one of ${Object.keys(augmentations).join(', ')}`,
@@ -53,49 +54,56 @@ export function benchEpochCommand(): Command {
 }
 
 async function benchEpoch(output: Output, options: BenchEpochOptions): Promise<void> {
-  const { model: name, batchSize, images, augmentation } = options
-  const dataset = randomDataset(name, images)
-  const overrides = {
-    batchSize,
-    epochs: 1,
-    validation: 0,
-    optimiser: optimisers.sgd,
-    augmentation: augmentations[augmentation],
-  }
+  const { model: name, batchSize, images, parts, augmentation } = options
+  const dataset = randomDataset(name, Math.floor(images / parts))
   const config = defaultConfig(
     name,
     'float',
     { spec: 'random', normalization: dataset.normalization },
-    overrides,
+    {
+      batchSize,
+      epochs: parts,
+      validation: 0,
+      optimiser: optimisers.sgd,
+      augmentation: augmentations[augmentation],
+    },
   )
   const engine = await createEngine(options)
   try {
     output.progress('timing steps')
-    const step = await prepareStep(engine, {
+    const ready = await prepareStep(engine, {
       model: name,
       method: 'float',
       optimiser: optimisers.sgd,
       batchSize,
     })
-    const times = await timeSteps(step.run)
-    let epochMs = 0
+    const between = [await timeSteps(ready.run)]
+    const partMs: number[] = []
     let steps = 0
+    let pauseMs = 0
     await train({
       config,
       model: zooEntry(name).create(benchClasses, config.seed),
       dataset,
       engine,
+      // The trainer waits for its checkpoints: the time to time steps in.
+      save: async () => {
+        const startedMs = performance.now()
+        between.push(await timeSteps(ready.run))
+        pauseMs = performance.now() - startedMs
+      },
       onEvent: event => {
         if (event.kind === 'start') steps = event.stepsPerEpoch
-        if (event.kind === 'progress') output.progress(`epoch: step ${event.step} of ${event.stepsPerEpoch}`)
-        if (event.kind === 'epoch') epochMs = event.elapsedMs
+        if (event.kind === 'epoch') partMs.push(event.elapsedMs - pauseMs)
+        if (event.kind === 'progress')
+          output.progress(`part ${event.epoch} of ${parts}: step ${event.step} of ${event.stepsPerEpoch}`)
       },
     })
-    times.push(...(await timeSteps(step.run)))
-    const stepMs = median(times)
-    const ratio = epochMs / (steps * stepMs)
-    const memory = peakMemoryBytes()
-    const command = `sterna bench epoch --model ${name} --batch-size ${batchSize} --images ${images} --augmentation ${augmentation} --threads ${engine.threads}`
+    const ratios = partMs.map((ms, part) => ms / (steps * median([...between[part]!, ...between[part + 1]!])))
+    const ratio = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) }
+    const stepMs = median(between.flat())
+    const epochMs = partMs.reduce((sum, ms) => sum + ms, 0)
+    const command = `sterna bench epoch --model ${name} --batch-size ${batchSize} --images ${images} --parts ${parts} --augmentation ${augmentation} --threads ${engine.threads}`
     output.result(
       {
         command,
@@ -104,15 +112,15 @@ async function benchEpoch(output: Output, options: BenchEpochOptions): Promise<v
         model: name,
         batchSize,
         images,
-        steps,
+        parts,
+        steps: steps * parts,
         stepMs,
         epochMs,
         ratio,
-        peakMemoryBytes: memory,
       },
       [
-        `an epoch takes ${formatPercent(ratio, 1)} of ${formatCount(steps)} steps of ${stepMs.toFixed(2)} ms (median of ${times.length}): ${formatDuration(epochMs)}, ${formatCount((steps * batchSize * 1000) / epochMs)} images/s`,
-        `${name}, batch ${batchSize}, ${formatCount(images)} images, augmentation ${augmentation}; peak memory ${formatSize(memory)}`,
+        `an epoch takes ${ratioCells(ratio).join(' (')}) the time of its ${formatCount(steps * parts)} steps: ${formatDuration(epochMs)} with steps of ${stepMs.toFixed(2)} ms, ${formatCount((steps * parts * batchSize * 1000) / epochMs)} images/s`,
+        `${name}, batch ${batchSize}, ${formatCount(images)} images in ${parts} parts, augmentation ${augmentation}; median of the parts, least and most`,
         `${describeEngine(engine)}; ${describeMachine()}`,
         command,
       ].join('\n'),
