@@ -7,7 +7,7 @@ import { GraphBuilder, type OperatorName, type Operators, operatorNames } from '
 import { createEngine } from './create-engine.node.ts'
 import { differentiableCases, drawInputs, type OperatorCase } from './testing/operator-cases.ts'
 
-const engine = await createEngine({ device: 'cpu', threads: 1 })
+const engine = await createEngine({ device: 'cpu', threads: 1, lowering: 'standard' })
 after(() => engine.close())
 
 /** The outputs of one operator, in order. */

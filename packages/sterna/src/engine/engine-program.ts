@@ -28,7 +28,13 @@ export class EngineProgram implements Executable {
   async setState(tensors: ReadonlyMap<string, Tensor>): Promise<void> {
     for (const [name, value] of tensors) this.#expect(this.#parameter(name), value, 'parameter')
     for (const name of tensors.keys()) this.#unset.delete(name)
-    await this.#client.call('setState', { executable: this.#number, tensors }, this.#where)
+    // One by one and moved: a message of all of them would hold every parameter three times for a while.
+    const calls = [...tensors].map(([name, value]) => {
+      const copy = this.#copy(value)
+      const request = { executable: this.#number, tensors: new Map([[name, copy]]) }
+      return this.#client.call('setState', request, this.#where, [copy.data.buffer as ArrayBuffer])
+    })
+    await Promise.all(calls)
   }
 
   async getState(names: Iterable<string> = this.#parameters.keys()): Promise<Map<string, Tensor>> {

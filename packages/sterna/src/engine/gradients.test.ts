@@ -7,7 +7,7 @@ import { createEngine } from './create-engine.node.ts'
 import { differentiableCases, drawInputs, type OperatorCase } from './testing/operator-cases.ts'
 import type { Executable } from './types.ts'
 
-const engine = await createEngine({ device: 'cpu', threads: 1 })
+const engine = await createEngine({ device: 'cpu', threads: 1, lowering: 'standard' })
 after(() => engine.close())
 
 /** Half the distance of the central difference. */

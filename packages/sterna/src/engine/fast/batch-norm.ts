@@ -115,7 +115,9 @@ function emitGradient(emission: BlockedEmission, node: BlockedNode<'BatchNormali
   const inner = e.emit('Sub', [e.emit('Mul', [mean, projection]), meanGradient])
   const offset = e.emit('Mul', [factor, inner])
   const correction = emitAffine(emission, x, slope, offset, sizes)
-  emission.defineMaps(dx, emitAffine(emission, dy, factor, undefined, sizes, { sum: correction }), false)
+  const gradient = emitAffine(emission, dy, factor, undefined, sizes, { sum: correction })
+  // At once, since everything before this node in the network sums it over the batch.
+  emission.defineMaps(dx, emission.zeroTailed(gradient, sizes), true)
   return true
 }
 

@@ -13,6 +13,7 @@ import { assignLayouts, isElementwise, isRenaming } from './assign-layouts.ts'
 import { batchNorm } from './batch-norm.ts'
 import { BlockedEmission, type BlockedRule, type BlockedRules, nchwcDomain } from './blocked-emission.ts'
 import { convolution } from './convolution.ts'
+import { DecayFusion } from './decay-fusion.ts'
 import { emitElementwise, emitRenaming, orderless } from './elementwise.ts'
 import { Fusion } from './fusion.ts'
 import { moves } from './moves.ts'
@@ -39,9 +40,9 @@ function lower(program: Program, block: number): LoweredProgram {
   for (const [name, value] of graph.constants) e.define(name, value)
   const emission = new BlockedEmission(e, graph, block, layouts)
   const kept = new Set([...graph.outputs, ...program.state.values()])
-  const fusion = new Fusion(emission, graph, kept)
+  const fusions = [new Fusion(emission, graph, kept), new DecayFusion(emission, graph, kept)]
   for (const node of graph.nodes) {
-    if (fusion.emit(node) || emitBlocked(emission, node)) continue
+    if (fusions.some(fusion => fusion.emit(node)) || emitBlocked(emission, node)) continue
     const names = node.inputs.map(input => emission.plain(input))
     emitStandard(e, graph, node, 'cpu', names)
     for (const output of node.outputs) emission.definePlain(output)

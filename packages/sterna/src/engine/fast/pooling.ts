@@ -50,9 +50,18 @@ function emitPool(
   if (!emission.isMap(x) || !emission.isMap(y)) return false
   const sizes = emission.sizes(x)
   const pooledSizes = emission.sizes(y)
-  const rows = poolAxis(emission, opType, emission.maps(x), rowView(emission, sizes), 0, attributes, more)
-  const columns = columnView(emission, { ...sizes, height: pooledSizes.height })
-  const pooled = poolAxis(emission, opType, rows, columns, 1, attributes, more)
+  // The columns first: the gradient needs the maxima of each row's windows too, and the engine merges equal nodes.
+  const columns = poolAxis(
+    emission,
+    opType,
+    emission.maps(x),
+    columnView(emission, sizes),
+    1,
+    attributes,
+    more,
+  )
+  const rows = rowView(emission, { ...sizes, width: pooledSizes.width })
+  const pooled = poolAxis(emission, opType, columns, rows, 0, attributes, more)
   const isZero = emission.isZeroTailed(emission.maps(x), sizes.n)
   emission.defineMaps(y, emission.e.reshape(pooled, emission.mapShape(pooledSizes)), isZero)
   return true
