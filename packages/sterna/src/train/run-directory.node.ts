@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { readFileBytes, writeFileAtomic } from '../core/index.node.ts'
 import { naming, SternaError, type Tensor } from '../core/index.ts'
 import type { Dataset } from '../data/index.ts'
-import type { Engine } from '../engine/index.ts'
+import type { Engine, LoweringName } from '../engine/index.ts'
 import type { Model } from '../graph/index.ts'
 import { zooEntry } from '../models/index.ts'
 import type { TernaryWeight } from '../ternary/index.ts'
@@ -36,6 +36,8 @@ export interface RunConfig {
   /** The run or weights file the starting network came from. */
   readonly from?: string
   readonly config: TrainConfig
+  /** How the engine wrote its graphs, which decides the last bits; absent in runs of before there was a choice. */
+  readonly lowering?: LoweringName
 }
 
 /** `summary.json`: what the run ended with. Accuracies are fractions of the validation split. */
@@ -74,6 +76,7 @@ export async function trainRun(
     formatVersion: RUN_FORMAT_VERSION,
     classes: dataset.classes.length,
     ...(from !== undefined && { from }),
+    lowering: options.engine.lowering,
     config,
   }
   return execute(options, run, model, {

@@ -121,7 +121,12 @@ describe('a run directory', () => {
       'model.safetensors',
       'summary.json',
     ])
-    assert.deepEqual(readRunConfig(directory), { formatVersion: 1, classes: 10, config })
+    assert.deepEqual(readRunConfig(directory), {
+      formatVersion: 1,
+      classes: 10,
+      lowering: engine.lowering,
+      config,
+    })
     assert.deepEqual(JSON.parse(readFileSync(path.join(directory, 'summary.json'), 'utf8')), summary)
     assert.ok(summary !== 'stopped')
     assert.deepEqual(summary.files, [{ path: 'model.safetensors', sizeBytes: modelBytes(directory).length }])

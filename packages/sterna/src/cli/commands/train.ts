@@ -102,9 +102,11 @@ async function continueRun(output: Output, options: TrainCommandOptions, directo
       },
     )
   }
-  const { config } = readRunConfig(directory)
+  const { config, lowering: written = 'standard' } = readRunConfig(directory)
   const dataset = await openDataset(options.data ?? config.data)
-  await train(output, options, directory, dataset, (engine, signal) =>
+  // As the run was begun, so that it ends with the same bits; where the fast one is missing, 'auto' says why.
+  const lowering = options.lowering ?? (written === 'fast' ? 'auto' : written)
+  await train(output, { ...options, lowering }, directory, dataset, (engine, signal) =>
     resumeRun({ directory, dataset, engine, onEvent: showTraining(output, config), signal }),
   )
 }
