@@ -17,6 +17,7 @@ export {
   type PackedTensor,
   type PartDecoder,
   type Preview,
+  type ReadOptions,
   type ReadSterna,
   readSterna,
   readSternaStream,

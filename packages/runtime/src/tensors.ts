@@ -9,8 +9,18 @@ export interface TernaryTensor {
   /** One number for the tensor, or one per output filter (first axis). */
   readonly positive: Float32Array
   readonly negative: Float32Array
+  /** What `assignment` says, where it was decoded into this instead; then `assignment` is made on demand. */
+  readonly lists?: SignLists
   /** Present where the file holds the magnitudes as two numbers for the tensor times one per filter. */
   readonly factors?: MagnitudeFactors
+}
+
+/** Where in each filter (first axis) weights are +1 and where −1. */
+export interface SignLists {
+  /** Filter f has +1 from ends[2f − 1] (0 for the first) to ends[2f], and −1 from there to ends[2f + 1]. */
+  readonly ends: Uint32Array
+  /** Counted from the filter's first weight, ascending in each list. */
+  readonly positions: Uint16Array | Uint32Array
 }
 
 /**

@@ -31,6 +31,9 @@ export interface WeightCodec {
   readonly coded?: true
   /** No payload of this shape is shorter: checked before anything is allocated. */
   minimumBytes(shape: TensorShape): number
-  /** Reads exactly the payload; throws SternaError 'file/damaged' where it does not hold. */
-  decode(reader: ByteReader, shape: TensorShape): PackedTensor
+  /**
+   * Reads exactly the payload; throws SternaError 'file/damaged' where it does not hold. With `listed`, a ternary
+   * tensor comes as lists of what is added and subtracted, without a dense copy on the way.
+   */
+  decode(reader: ByteReader, shape: TensorShape, listed?: boolean): PackedTensor
 }

@@ -5,7 +5,7 @@ import type { TensorShape, WeightCodec } from './codec.ts'
 import { ByteModel, HalfModel } from './coded-values.ts'
 import { denseInt8, halves } from './dense.ts'
 import { RangeDecoder } from './range-decoder.ts'
-import { magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { createTarget, fillTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { codeAssignment, geometryOf } from './ternary-model.ts'
 
 /** No payload says more than this many weights in a byte: what a short hostile file can ask for is bounded. */
@@ -22,7 +22,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
     name,
     coded: true,
     minimumBytes: shape => headerBytes.context + shortestString(shape),
-    decode(reader, shape) {
+    decode(reader, shape, listed) {
       const start = reader.offset
       const flags = reader.u8()
       const layout = magnitudeLayouts[flags & 3]
@@ -31,18 +31,18 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       if (layout === undefined || memory === undefined || (fixed && flags > 7)) {
         throw reader.failure('file/unsupported', `coding ${flags} of ternary weights is not known`, start)
       }
-      const assignment = new Int8Array(shape.elements)
       const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
       const coder = new RangeDecoder(reader.take(reader.remaining))
       const model = new HalfModel()
       const [magnitudes] = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
+      const target = createTarget(shape, magnitudes, listed)
       if (fixed) {
-        for (let index = 0; index < assignment.length; index++) {
-          if (coder.code(probabilities[0], 0) !== 0)
-            assignment[index] = 1 - 2 * coder.code(probabilities[1], 0)
-        }
+        const [isNonZero, isNegative] = probabilities
+        fillTarget(target, shape.elements, () =>
+          coder.code(isNonZero, 0) === 0 ? 0 : 1 - 2 * coder.code(isNegative, 0),
+        )
       } else {
-        codeAssignment(coder, assignment, geometryOf(shape), {
+        codeAssignment(coder, target, geometryOf(shape), {
           density: probabilities[0],
           negative: probabilities[1],
           memory,
@@ -53,7 +53,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
         })
       }
       coder.expectEnd(reader, shortestString(shape))
-      return ternaryTensor(shape, assignment, magnitudes)
+      return ternaryTensor(shape, target, magnitudes)
     },
   }
 }

@@ -1,8 +1,9 @@
 /** Ternary weights with fixed probabilities per neighbourhood, in four interleaved rANS states. */
 import type { ByteReader } from '../byte-reader.ts'
+import { ListSink } from '../ternary-lists.ts'
 import type { TensorShape, WeightCodec } from './codec.ts'
 import { shortestString } from './coded.ts'
-import { magnitudeBytes, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { createTarget, magnitudeBytes, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { geometryOf } from './ternary-model.ts'
 
 export const fastLanes = 4
@@ -15,6 +16,8 @@ export const oneContextFlag = 4
 
 const columnsOfRows = 8
 const bytesOfContext = 3
+/** Of four blocks each, decoded before a sink takes them. */
+const windowUnits = 64
 
 /** Blocks of rows × columns weights; the string holds `weights` of them, zeros behind the tensor's end included. */
 export interface FastBlocks {
@@ -41,7 +44,7 @@ export const fastCodec: WeightCodec = {
   coded: true,
   minimumBytes: shape =>
     Math.max(magnitudeBytes(shape, 'tensor') + bytesOfContext + 4 * fastLanes, shortestString(shape)),
-  decode(reader, shape) {
+  decode(reader, shape, listed) {
     const start = reader.offset
     const flags = reader.u8()
     const layout = magnitudeLayouts[flags & 3]
@@ -50,12 +53,16 @@ export const fastCodec: WeightCodec = {
     }
     const [magnitudes] = readMagnitudes(reader, shape, layout)
     const spans = readSpans(reader, (flags & oneContextFlag) !== 0)
-    const padded = decodeStates(reader, fastBlocks(shape), spans)
-    for (let index = shape.elements; index < padded.length; index++) {
-      if (padded[index] !== 0) throw reader.failure('file/damaged', 'expected zeros behind the last weight')
-    }
-    const assignment = padded.length === shape.elements ? padded : padded.slice(0, shape.elements)
-    return ternaryTensor(shape, assignment, magnitudes)
+    const { elements } = shape
+    const target = createTarget(shape, magnitudes, listed)
+    const sink = target instanceof ListSink ? target : undefined
+    const decoded = decodeStates(reader, fastBlocks(shape), spans, sink, elements)
+    if (sink !== undefined) return ternaryTensor(shape, sink, magnitudes)
+    return ternaryTensor(
+      shape,
+      elements === decoded.length ? decoded : decoded.slice(0, elements),
+      magnitudes,
+    )
   },
 }
 
@@ -87,13 +94,21 @@ function readSpans(reader: ByteReader, one: boolean): Int32Array {
   return spans
 }
 
-/** One lane's step is written out four times: the four do not wait for each other. */
+/**
+ * One lane's step is written out four times: the four do not wait for each other. A sink takes the levels
+ * 256 blocks at a time; what is returned are then the last of them.
+ */
 function decodeStates(
   reader: ByteReader,
   { rows, columns, weights }: FastBlocks,
   spans: Int32Array,
+  sink: ListSink | undefined,
+  elements: number,
 ): Int8Array {
-  const a = new Int8Array(weights)
+  const unit = 4 * rows * columns
+  const window = sink === undefined ? weights : Math.min(weights, windowUnits * unit)
+  const a = new Int8Array(window)
+  let windowStart = 0
   const states = reader.take(4 * fastLanes)
   const view = new DataView(states.buffer, states.byteOffset, states.length)
   let x0 = view.getInt32(0, true)
@@ -108,13 +123,18 @@ function decodeStates(
   const b1 = block
   const b2 = 2 * block
   const b3 = 3 * block
-  for (let base = 0; base < weights; base += 4 * block) {
+  for (let base = 0; base < weights; base += unit) {
+    if (base - windowStart === window) {
+      sink?.take(windowStart, a, 0, window)
+      a.fill(0)
+      windowStart = base
+    }
     for (let row = 0; row < rows; row++) {
       let l0 = 0
       let l1 = 0
       let l2 = 0
       let l3 = 0
-      const rowStart = base + row * columns
+      const rowStart = base - windowStart + row * columns
       const up = row > 0 ? columns : 0
       for (let index = rowStart; index < rowStart + columns; index++) {
         // In the first row the weight above is the one about to be written, still 0.
@@ -174,6 +194,9 @@ function decodeStates(
       }
     }
   }
+  if (a.subarray(elements - windowStart).some(level => level !== 0))
+    throw reader.failure('file/damaged', 'expected zeros behind the last weight')
+  sink?.take(windowStart, a, 0, elements - windowStart)
   const isEnd = x0 === lowestState && x1 === lowestState && x2 === lowestState && x3 === lowestState
   if (!isEnd || next !== bytes.length) {
     throw reader.failure('file/damaged', 'the coded weights do not end where their bytes do')

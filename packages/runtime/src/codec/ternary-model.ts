@@ -1,8 +1,11 @@
 /** The statistics of ternary weights: which decisions are coded in which context. Shared by decoder and encoder. */
+
+import { ListSink } from '../ternary-lists.ts'
 import { AdaptiveBits } from './adaptive-bits.ts'
 import type { TensorShape } from './codec.ts'
 import { type ContextSet, type LevelCoder, MixedLevels, SetLevels } from './levels.ts'
 import type { BitCoder } from './range-decoder.ts'
+import type { TernaryTarget } from './ternary.ts'
 
 /** A tensor as filters × channels × kernel; the kernel is rows × columns. */
 export interface Geometry {
@@ -83,12 +86,13 @@ const prior = 16
 const largestCount = 0x3ff_ffff
 
 /**
- * Codes `assignment` (−1, 0, +1) weight by weight, row-major: is it zero; if not, is it negative. A decoder
- * passes zeros and finds the weights there. `below` is the assignment of the term before, in a sum of several.
+ * Codes an assignment (−1, 0, +1) weight by weight, row-major: is it zero; if not, is it negative. A decoder
+ * passes zeros and finds the weights there, or a sink that takes them. `below` is the assignment of the term before,
+ * in a sum of several.
  */
 export function codeAssignment(
   coder: BitCoder,
-  assignment: Int8Array,
+  target: TernaryTarget,
   geometry: Geometry,
   model: TernaryModel,
   below?: Int8Array,
@@ -97,15 +101,18 @@ export function codeAssignment(
   const kernel = rows * columns
   const isMatrix = kernel === 1
   const { density } = model
-  const coded = { weights: assignment, width: isMatrix ? channels : columns, below }
+  // Lists need no more than what is a neighbour yet: a kernel, or three filters of a matrix.
+  const sink = target instanceof ListSink ? target : undefined
+  const weights = target instanceof ListSink ? new Int8Array(isMatrix ? 3 * channels : kernel) : target
+  const coded = { weights, width: isMatrix ? channels : columns, below }
   const levels: LevelCoder = model.mixed ? new MixedLevels(coded, model) : new SetLevels(coded, model)
   const liveFilters = codeLive(coder, model.deadFilters, filters, filter => {
     const start = filter * channels * kernel
-    return isLive(assignment, start, start + channels * kernel)
+    return isLive(weights, start, start + channels * kernel)
   })
   const liveChannels = codeLive(coder, model.deadChannels, channels, channel => {
-    for (let start = channel * kernel; start < assignment.length; start += channels * kernel) {
-      if (isLive(assignment, start, start + kernel)) return true
+    for (let start = channel * kernel; start < weights.length; start += channels * kernel) {
+      if (isLive(weights, start, start + kernel)) return true
     }
     return false
   })
@@ -115,6 +122,10 @@ export function codeAssignment(
   const densityLog = log16(density) - log16(256 / prior)
   let filtersSeen = 0
   for (let filter = 0; filter < filters; filter++) {
+    if (sink !== undefined && isMatrix) {
+      weights.copyWithin(0, channels)
+      weights.fill(0, 2 * channels)
+    }
     if (liveFilters[filter] === 0) continue
     const channelBase = log16(Math.min(largestCount, filtersSeen * kernel) + prior) + densityLog
     let filterCount = 0
@@ -126,29 +137,33 @@ export function codeAssignment(
         channelLog[channel]! - channelBase,
         filterLog - log16(filterSeen + prior) - densityLog,
       )
-      let index = (filter * channels + channel) * kernel
+      const start = (filter * channels + channel) * kernel
+      let index = sink === undefined ? start : isMatrix ? 2 * channels + channel : 0
       let found = 0
       if (isMatrix) {
-        const level = levels.code(coder, assignment[index]!, index, filter, channel)
-        assignment[index] = level
+        const level = levels.code(coder, weights[index]!, index, filter, channel)
+        weights[index] = level
         found = level & 1
       } else {
         for (let row = 0; row < rows; row++) {
           for (let column = 0; column < columns; column++) {
-            const level = levels.code(coder, assignment[index]!, index, row, column)
-            assignment[index++] = level
+            const level = levels.code(coder, weights[index]!, index, row, column)
+            weights[index++] = level
             found += level & 1
           }
         }
       }
       filterSeen = Math.min(largestCount, filterSeen + kernel)
       if (found > 0) {
+        if (sink !== undefined && !isMatrix) sink.take(start, weights, 0, kernel)
         filterCount = Math.min(largestCount, filterCount + found)
         filterLog = log16(16 * filterCount + density)
         channelCount[channel] = Math.min(largestCount, channelCount[channel]! + found)
         channelLog[channel] = log16(16 * channelCount[channel]! + density)
       }
     }
+    if (sink !== undefined && isMatrix && filterCount > 0)
+      sink.take(filter * channels, weights, 2 * channels, channels)
     filtersSeen++
   }
 }

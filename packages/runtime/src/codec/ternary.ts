@@ -1,6 +1,7 @@
 /** Codecs for ternary tensors: the magnitudes, then which weights are not zero, then their signs. */
 import type { ByteReader } from '../byte-reader.ts'
 import type { MagnitudeFactors, TernaryTensor } from '../tensors.ts'
+import { ListSink, listedTensor } from '../ternary-lists.ts'
 import type { TensorShape, WeightCodec } from './codec.ts'
 import { halves } from './dense.ts'
 
@@ -9,7 +10,7 @@ export const maskSignCodec: WeightCodec = {
   id: 4,
   name: 'mask-sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
-  decode(reader, shape) {
+  decode(reader, shape, listed) {
     const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const mask = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, mask, shape.elements)
@@ -17,15 +18,14 @@ export const maskSignCodec: WeightCodec = {
     for (const byte of mask) nonZeros += bitCount(byte)
     const signs = reader.take(Math.ceil(nonZeros / 8))
     expectClearPadding(reader, signs, nonZeros)
-    const assignment = new Int8Array(shape.elements)
+    const target = createTarget(shape, magnitudes, listed)
+    let index = 0
     let next = 0
-    for (let index = 0; index < assignment.length; index++) {
-      if (mask[index >> 3]! & (1 << (index & 7))) {
-        assignment[index] = signs[next >> 3]! & (1 << (next & 7)) ? -1 : 1
-        next++
-      }
-    }
-    return ternaryTensor(shape, assignment, magnitudes)
+    fillTarget(target, shape.elements, () => {
+      const place = index++
+      return bitAt(mask, place) === 0 ? 0 : 1 - 2 * bitAt(signs, next++)
+    })
+    return ternaryTensor(shape, target, magnitudes)
   },
 }
 
@@ -34,15 +34,14 @@ export const signCodec: WeightCodec = {
   id: 5,
   name: 'sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
-  decode(reader, shape) {
+  decode(reader, shape, listed) {
     const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const signs = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, signs, shape.elements)
-    const assignment = new Int8Array(shape.elements)
-    for (let index = 0; index < assignment.length; index++) {
-      assignment[index] = signs[index >> 3]! & (1 << (index & 7)) ? -1 : 1
-    }
-    return ternaryTensor(shape, assignment, magnitudes)
+    const target = createTarget(shape, magnitudes, listed)
+    let index = 0
+    fillTarget(target, shape.elements, () => 1 - 2 * bitAt(signs, index++))
+    return ternaryTensor(shape, target, magnitudes)
   },
 }
 
@@ -135,14 +134,38 @@ export function turnSigns(assignment: Int8Array, scale: Float32Array): Int8Array
   return assignment
 }
 
-/** The tensor of an assignment as it lies in the file, which is changed in place. */
+/** What a decoder fills: the assignment as it lies in the file, or the lists of the tensor. */
+export type TernaryTarget = Int8Array | ListSink
+
+export function createTarget(
+  { elements, filters }: TensorShape,
+  { factors }: Magnitudes,
+  listed = false,
+): TernaryTarget {
+  return listed
+    ? new ListSink(elements, filters, filter => factors !== undefined && factors.scale[filter]! < 0)
+    : new Int8Array(elements)
+}
+
+/** Fills a target with what `next` gives. */
+export function fillTarget(target: TernaryTarget, elements: number, next: () => number): void {
+  const piece = target instanceof ListSink ? new Int8Array(Math.min(elements, 4096)) : target
+  for (let start = 0; start < elements; start += piece.length) {
+    const count = Math.min(piece.length, elements - start)
+    for (let index = 0; index < count; index++) piece[index] = next()
+    if (target instanceof ListSink) target.take(start, piece, 0, count)
+  }
+}
+
+/** The tensor of a target that is filled; an assignment is changed in place. */
 export function ternaryTensor(
   shape: TensorShape,
-  assignment: Int8Array,
+  target: TernaryTarget,
   magnitudes: Magnitudes,
 ): TernaryTensor {
-  if (magnitudes.factors !== undefined) turnSigns(assignment, magnitudes.factors.scale)
-  return { kind: 'ternary', shape: shape.dims, assignment, ...magnitudes }
+  if (target instanceof ListSink) return listedTensor(shape.dims, target.finish(), magnitudes)
+  if (magnitudes.factors !== undefined) turnSigns(target, magnitudes.factors.scale)
+  return { kind: 'ternary', shape: shape.dims, assignment: target, ...magnitudes }
 }
 
 function expectClearPadding(reader: ByteReader, bits: Uint8Array, used: number): void {
@@ -150,6 +173,10 @@ function expectClearPadding(reader: ByteReader, bits: Uint8Array, used: number):
   if (rest !== 0 && bits[bits.length - 1]! >> rest !== 0) {
     throw reader.failure('file/damaged', 'expected the unused bits of the last byte to be 0')
   }
+}
+
+function bitAt(bits: Uint8Array, index: number): number {
+  return (bits[index >> 3]! >> (index & 7)) & 1
 }
 
 function bitCount(byte: number): number {

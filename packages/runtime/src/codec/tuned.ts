@@ -1,12 +1,13 @@
 /** Ternary weights, or a sum of several ternary terms, in the order and the contexts that suit the tensor. */
 import type { PackedTensor, TernaryTensor } from '../tensors.ts'
+import { ListSink } from '../ternary-lists.ts'
 import { memoryLimits } from './adaptive-bits.ts'
 import type { WeightCodec } from './codec.ts'
 import { readProbability, shortestString } from './coded.ts'
 import { HalfModel } from './coded-values.ts'
 import { contextSets } from './levels.ts'
 import { RangeDecoder } from './range-decoder.ts'
-import { magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { codeAssignment, geometryOf, type ScanOrder, scan, scannedGeometry } from './ternary-model.ts'
 
 /** The first byte: the magnitude layout, these, and the context set from `setShift` on. */
@@ -27,7 +28,7 @@ export const tunedCodec: WeightCodec = {
   name: 'tuned',
   coded: true,
   minimumBytes: shape => 4 + shortestString(shape),
-  decode(reader, shape) {
+  decode(reader, shape, listed = false) {
     const start = reader.offset
     const flags = reader.u8()
     const modes = reader.u8()
@@ -61,7 +62,10 @@ export const tunedCodec: WeightCodec = {
     let below: Int8Array | undefined
     const decoded = magnitudes.map((magnitude, term): TernaryTensor => {
       const [density, negative] = probabilities[term]!
-      const coded = new Int8Array(shape.elements)
+      const target = createTarget(shape, magnitude, listed && terms === 1)
+      // Only as they lie can weights go where they belong at once, and only a single term needs no look at another.
+      const isDirect = target instanceof ListSink && !order.channelsFirst && !order.columnsFirst
+      const coded = isDirect ? target : new Int8Array(shape.elements)
       codeAssignment(
         coder,
         coded,
@@ -77,13 +81,15 @@ export const tunedCodec: WeightCodec = {
         },
         below,
       )
+      if (coded instanceof ListSink) return ternaryTensor(shape, coded, magnitude)
       below = coded
-      const assignment = new Int8Array(shape.elements)
+      const assignment = target instanceof ListSink ? new Int8Array(shape.elements) : target
       let next = 0
       scan(geometry, order, place => {
         assignment[place] = coded[next++]!
       })
-      return ternaryTensor(shape, assignment, magnitude)
+      if (target instanceof ListSink) target.take(0, assignment, 0, assignment.length)
+      return ternaryTensor(shape, target, magnitude)
     })
     coder.expectEnd(reader, shortest)
     return sumOf(decoded)

@@ -9,6 +9,7 @@ export {
   type CodedPart,
   decodePart,
   type PartDecoder,
+  type ReadOptions,
   type ReadSterna,
   readSterna,
   readSternaStream,

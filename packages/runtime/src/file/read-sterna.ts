@@ -19,6 +19,14 @@ export interface ReadSterna {
 /** Pieces of a file in order, as `fetch(…).body` or a file's read stream gives them. */
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>
 
+export interface ReadOptions {
+  /**
+   * Decode ternary tensors into `lists` of what is added and subtracted, without a dense copy; their `assignment` is
+   * then made where somebody asks for it. Tensors in parts come dense.
+   */
+  readonly lists?: boolean
+}
+
 /** A tensor, or some filters of a large one: what a payload needs beside its bytes to be decoded. */
 export interface CodedPart {
   /** As in the tensor table. */
@@ -49,8 +57,8 @@ export function decodePart({ codec: id, shape: dims }: CodedPart, payload: Uint8
  * What it allocates is bounded by a small multiple of the bytes given and, for range-coded weights, by 1024 of
  * them a byte and `fileLimits.codedElements`; nothing it returns shares memory with the bytes.
  */
-export function readSterna(bytes: Uint8Array): ReadSterna {
-  const steps = readSteps({ bytes, ended: true })
+export function readSterna(bytes: Uint8Array, options: ReadOptions = {}): ReadSterna {
+  const steps = readSteps({ bytes, ended: true }, options)
   const step = steps.next()
   if (step.done) return step.value.finish(step.value.pieces as PackedTensor[][])
   throw truncated(Math.max(step.value, fixedHeaderBytes), bytes.length)
@@ -61,9 +69,12 @@ export function readSterna(bytes: Uint8Array): ReadSterna {
  * every checksum has been compared. The first damage found ends the stream. `decode` is called for each tensor, and each
  * part of a large one, as soon as its bytes are here. Errors as `readSterna`, and whatever the stream or `decode` fails with.
  */
-export async function readSternaStream(stream: ByteStream, decode?: PartDecoder): Promise<ReadSterna> {
+export async function readSternaStream(
+  stream: ByteStream,
+  options: ReadOptions & { readonly decode?: PartDecoder } = {},
+): Promise<ReadSterna> {
   const arriving = { bytes: new Uint8Array(0), ended: false }
-  const steps = readSteps(arriving, decode)
+  const steps = readSteps(arriving, options)
   let step = steps.next()
   let buffer = new Uint8Array(0x4000)
   let length = 0
@@ -119,7 +130,7 @@ interface Pending {
 /** Goes on where it stopped: yields how many of the file's bytes it cannot do without. */
 function* readSteps(
   file: { readonly bytes: Uint8Array; readonly ended: boolean },
-  decode?: PartDecoder,
+  { lists, decode }: ReadOptions & { readonly decode?: PartDecoder },
 ): Generator<number, Pending> {
   const needs = function* (end: number): Generator<number, void> {
     while (file.bytes.length < end) yield end
@@ -153,7 +164,7 @@ function* readSteps(
       }
       try {
         const reader = new ByteReader(file.bytes, start, end, `tensor "${tensor}"`)
-        own.push(codec.decode(reader, shape))
+        own.push(codec.decode(reader, shape, lists && parts.length === 1))
         reader.expectEnd()
       } catch (error) {
         // That the bytes were changed on their way says more than what they no longer make.

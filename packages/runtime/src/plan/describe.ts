@@ -81,6 +81,6 @@ function conversionName({ operation }: ByteStep): string {
 }
 
 function countZeros(weight: PackedTensor): number {
-  if (weight.kind === 'ternary') return weight.assignment.length - countNonZeros(weight)
+  if (weight.kind === 'ternary') return sizeOf(weight.shape) - countNonZeros(weight)
   return weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0)
 }

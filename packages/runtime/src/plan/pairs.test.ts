@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { TernaryTensor } from '../file/types.ts'
 import { convAttributes, createRandom, ModelSketch, randomTernary } from '../kernels/testing/models.ts'
 import { countTerms, eachTerm } from './pairs.ts'
 import { planModel } from './plan.ts'
@@ -38,8 +39,8 @@ describe('eachTerm', () => {
   })
 
   test('halves the additions of a filter of one sign, less what is left over', () => {
-    assert.equal(countTerms(new Int8Array(9).fill(1), 9, [3, 3]), 5)
-    assert.equal(countTerms(new Int8Array(8).fill(-1), 4, [2, 2]), 4)
+    assert.equal(countTerms(filtersOf([1, 1, 3, 3], 1), [3, 3]), 5)
+    assert.equal(countTerms(filtersOf([2, 1, 2, 2], -1), [2, 2]), 4)
   })
 })
 
@@ -55,3 +56,10 @@ test('sums of neighbours are planned where they pay: in padded layers with many 
   assert.equal(paired(0.98, 1), false)
   assert.equal(paired(0.5, 0), false)
 })
+
+/** A weight of one level everywhere. */
+function filtersOf(shape: readonly number[], level: number): TernaryTensor {
+  const one = Float32Array.of(1)
+  const assignment = new Int8Array(shape.reduce((product, size) => product * size, 1)).fill(level)
+  return { kind: 'ternary', shape, assignment, positive: one, negative: one }
+}

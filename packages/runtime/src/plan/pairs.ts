@@ -3,6 +3,8 @@
  * neighbours, a[y][x] + a[y][x+1], and of its vertical ones, a[y][x] + a[y+1][x]; one entry of a list adds one of those
  * instead of two inputs. Trained filters have many such pairs: a third of the additions of EC2T's ResNet-20 is saved.
  */
+import type { TernaryTensor } from '../tensors.ts'
+import { levelsOfFilter } from '../ternary-lists.ts'
 
 /** What a list entry adds: one input, or it and its right or lower neighbour. */
 export type Term = 'one' | 'right' | 'below'
@@ -55,11 +57,12 @@ export function eachTerm(
 }
 
 /** Entries of all lists of a layer. */
-export function countTerms(assignment: Int8Array, depth: number, kernel: readonly [number, number]): number {
+export function countTerms(weight: TernaryTensor, kernel: readonly [number, number]): number {
   let count = 0
-  for (let start = 0; start < assignment.length; start += depth) {
+  for (let filter = 0; filter < weight.shape[0]!; filter++) {
+    const levels = levelsOfFilter(weight, filter)
     for (const sign of [1, -1]) {
-      eachTerm(assignment.subarray(start, start + depth), sign, kernel, () => {
+      eachTerm(levels, sign, kernel, () => {
         count++
       })
     }

@@ -102,7 +102,7 @@ function checkSize(shape: Shape, where: string): void {
 
 function checkTensor(name: string, tensor: PackedTensor): void {
   const size = sizeOf(tensor.shape)
-  const found = tensor.kind === 'ternary' ? tensor.assignment.length : tensor.data.length
+  const found = tensor.kind === 'dense' ? tensor.data.length : tensor.lists ? size : tensor.assignment.length
   if (found !== size) {
     throw new SternaError(
       'tensor/invalid',

@@ -44,14 +44,15 @@ function readSource(
   source: Uint8Array | ArrayBuffer | ByteStream,
   decode: PartDecoder | undefined,
 ): ReadSterna | Promise<ReadSterna> {
+  const options = { lists: true, ...(decode && { decode }) }
   const readBytes = (bytes: Uint8Array) =>
     decode === undefined
-      ? readSterna(bytes)
-      : readSternaStream(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), decode)
+      ? readSterna(bytes, options)
+      : readSternaStream(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), options)
   if (source instanceof Uint8Array) return readBytes(source)
   if (typeof source === 'object' && source !== null) {
     if ('byteLength' in source) return readBytes(new Uint8Array(source))
-    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source, decode)
+    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source, options)
   }
   throw new SternaError('usage/input', 'expected the bytes of a .sterna file or a stream of them', {
     hint: 'pass a Uint8Array, an ArrayBuffer, or the body of a response',

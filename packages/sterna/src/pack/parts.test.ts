@@ -119,7 +119,7 @@ test('parts are decoded elsewhere as they arrive, all at once, and in any order'
   const decode = (part: CodedPart, payload: Uint8Array<ArrayBuffer>): Promise<PackedTensor> =>
     new Promise(resolve => waiting.push(() => resolve(decodePart(structuredClone(part), payload))))
   const stream = new Blob([new Uint8Array(file)]).stream()
-  const reading = readSternaStream(stream, decode)
+  const reading = readSternaStream(stream, { decode })
   const session = load(file, { decode })
   const { length } = await settled(waiting)
   assert.ok(length > 40, `${length} parts wait at once`)

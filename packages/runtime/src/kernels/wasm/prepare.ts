@@ -5,6 +5,7 @@ import { type DenseRun, denseRowBytes } from '../../plan/dense-runs.ts'
 import { eachTerm } from '../../plan/pairs.ts'
 import { denseBlock } from '../../plan/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
+import { levelsOfFilter, visitSign as visitList } from '../../ternary-lists.ts'
 import { widenTensor } from '../widen-tensor.ts'
 
 /** Where in memory a layer's records and lists were written. */
@@ -58,6 +59,17 @@ class Writer {
   }
 }
 
+/** Calls `visit` with the place in output `o`, in ascending order, of each of its weights that has this sign. */
+export function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number) => void): void {
+  const weight = step.weight as TernaryTensor
+  if (weight.lists !== undefined && step.filtersFirst) {
+    visitList(weight.lists, o, sign, visit)
+    return
+  }
+  const { assignment } = weight
+  for (let k = 0; k < step.depth; k++) if (assignment[weightIndex(step, o, k)] === sign) visit(k)
+}
+
 const weightIndex = ({ filtersFirst, filters, depth }: LinearStep, o: number, k: number): number =>
   filtersFirst ? o * depth + k : k * filters + o
 
@@ -74,7 +86,7 @@ export function writeTernaryLists(
   magnitudes: Magnitudes,
   { ofWeights, groupStep, filtersPerGroup, sums }: InputOffsets,
 ): Lists {
-  const { filters, depth, alpha, bias } = step
+  const { filters, alpha, bias } = step
   const weight = step.weight as TernaryTensor
   const records = new Writer(buffer, address)
   const recordsEnd = address + filters * (magnitudes === 'equal' ? 16 : 20)
@@ -86,13 +98,11 @@ export function writeTernaryLists(
     const plusFirst = magnitudes === 'equal' || positive < negative
     for (const sign of plusFirst ? [1, -1] : [-1, 1]) {
       if (sums === undefined) {
-        for (let k = 0; k < depth; k++) {
-          if (weight.assignment[weightIndex(step, o, k)] === sign) entries.u32(group + ofWeights[k]!)
-        }
+        visitSign(step, o, sign, k => entries.u32(group + ofWeights[k]!))
       } else {
         const [height, width] = sums.kernel
         const firstChannel = Math.floor(o / filtersPerGroup) * sums.channelsPerGroup
-        const filter = weight.assignment.subarray(o * depth, (o + 1) * depth)
+        const filter = levelsOfFilter(weight, o)
         eachTerm(filter, sign, sums.kernel, (channel, ky, kx, term) => {
           const k = (channel * height + ky) * width + kx
           if (term === 'one') {

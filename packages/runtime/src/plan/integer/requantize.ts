@@ -83,7 +83,15 @@ export function requantizeFilter(
 }
 
 /** Counts the weights of each sign, filter by filter; `depth` weights a filter, filters first. */
-export function countSigns({ assignment }: TernaryTensor, filters: number, depth: number): SignCounts[] {
+export function countSigns(weight: TernaryTensor, filters: number, depth: number): SignCounts[] {
+  const { lists } = weight
+  if (lists !== undefined) {
+    return Array.from({ length: filters }, (_, filter) => {
+      const [start, middle, end] = [2 * filter - 1, 2 * filter, 2 * filter + 1].map(at => lists.ends[at] ?? 0)
+      return { plus: middle! - start!, minus: end! - middle! }
+    })
+  }
+  const { assignment } = weight
   return Array.from({ length: filters }, (_, filter) => {
     let plus = 0
     let minus = 0

@@ -1,9 +1,8 @@
 /** Writes the records and lists of a convolution on bytes; `plan/prepared-bytes.ts` says how long they are. */
-import type { TernaryTensor } from '../../../file/types.ts'
 import { offsetOf } from '../../../plan/integer/byte-layout.ts'
 import type { ByteConvolution } from '../../../plan/integer/byte-step.ts'
 import { maxCount } from '../../../plan/integer/requantize.ts'
-import type { Lists } from '../prepare.ts'
+import { type Lists, visitSign } from '../prepare.ts'
 import { byteRecordBytes } from './convolution.ts'
 
 export function writeByteLists(
@@ -13,7 +12,6 @@ export function writeByteLists(
   { group, wide }: { readonly group: number; readonly wide: boolean },
 ): Lists {
   const { linear, window, source, filters } = operation
-  const { assignment } = linear.weight as TernaryTensor
   const { layout } = source
   const offsets = tapOffsets(operation)
   const channels = linear.depth / (window.kernel[0] * window.kernel[1])
@@ -34,12 +32,14 @@ export function writeByteLists(
   let record = address
   for (const [o, filter] of filters.entries()) {
     const first = Math.floor(o / filtersInGroup) * channels * layout.channelBytes
-    const lists = (filter.plusFirst ? [1, -1] : [-1, 1]).map(sign =>
-      offsets.filter((_, k) => assignment[o * linear.depth + k] === sign),
-    )
+    const lists = (filter.plusFirst ? [1, -1] : [-1, 1]).map(sign => {
+      const list: number[] = []
+      visitSign(linear, o, sign, k => list.push(offsets[k]!))
+      return list
+    })
     for (let part = 0; part < filter.parts; part++, record += byteRecordBytes) {
       for (const [field, list] of lists.entries()) {
-        const taken = list.subarray(part * inPart, (part + 1) * inPart)
+        const taken = list.slice(part * inPart, (part + 1) * inPart)
         for (const offset of taken) push(first + offset)
         for (let count = taken.length; count % group !== 0; count++) push(nothing)
         view.setUint32(record + 4 * field, entry, true)

@@ -1,0 +1,143 @@
+/** Ternary weights as the positions that are added and those that are subtracted, filter by filter. */
+import type { SignLists, TernaryTensor } from './tensors.ts'
+
+/** Calls `visit` with the position in filter `filter` of each weight of this sign, in ascending order. */
+export function visitSign(
+  { ends, positions }: SignLists,
+  filter: number,
+  sign: number,
+  visit: (position: number) => void,
+): void {
+  const list = 2 * filter + (sign > 0 ? 0 : 1)
+  for (let index = list === 0 ? 0 : ends[list - 1]!; index < ends[list]!; index++) visit(positions[index]!)
+}
+
+/** The levels of one filter: a copy where the tensor has lists, otherwise part of its assignment. */
+export function levelsOfFilter(weight: TernaryTensor, filter: number): Int8Array {
+  const filters = weight.shape[0] ?? 1
+  const { lists } = weight
+  if (lists === undefined) {
+    const perFilter = weight.assignment.length / filters
+    return weight.assignment.subarray(filter * perFilter, (filter + 1) * perFilter)
+  }
+  const levels = new Int8Array(weight.shape.reduce((product, size) => product * size, 1) / filters)
+  for (const sign of [1, -1]) {
+    visitSign(lists, filter, sign, position => {
+      levels[position] = sign
+    })
+  }
+  return levels
+}
+
+/** The tensor of `lists`; its assignment is made when somebody asks for it. */
+export function listedTensor(
+  shape: readonly number[],
+  lists: SignLists,
+  magnitudes: Omit<TernaryTensor, 'kind' | 'shape' | 'assignment' | 'lists'>,
+): TernaryTensor {
+  let assignment: Int8Array | undefined
+  return {
+    kind: 'ternary',
+    shape,
+    get assignment() {
+      assignment ??= spread(shape, lists)
+      return assignment
+    },
+    lists,
+    ...magnitudes,
+  }
+}
+
+function spread(shape: readonly number[], lists: SignLists): Int8Array {
+  const assignment = new Int8Array(shape.reduce((product, size) => product * size, 1))
+  const filters = shape[0] ?? 1
+  const perFilter = assignment.length / filters
+  for (let filter = 0; filter < filters; filter++) {
+    for (const sign of [1, -1]) {
+      visitSign(lists, filter, sign, position => {
+        assignment[filter * perFilter + position] = sign
+      })
+    }
+  }
+  return assignment
+}
+
+/** Takes the levels of a tensor in order, piece by piece, and keeps those that are not 0: no dense copy is made. */
+export class ListSink {
+  readonly #perFilter: number
+  readonly #isTurned: (filter: number) => boolean
+  readonly #ends: Uint32Array
+  #positions: Uint16Array | Uint32Array
+  /** Those of −1 in the current filter: they follow its +1. */
+  #minus: Uint16Array | Uint32Array
+  #length = 0
+  #minusLength = 0
+  #filter = 0
+
+  /** `isTurned` says whether the signs of a filter are stored the other way round. */
+  constructor(elements: number, filters: number, isTurned: (filter: number) => boolean) {
+    this.#perFilter = elements / filters
+    this.#isTurned = isTurned
+    this.#ends = new Uint32Array(2 * filters)
+    const List = this.#perFilter <= 0x1_0000 ? Uint16Array : Uint32Array
+    this.#positions = new List(1024)
+    this.#minus = new List(1024)
+  }
+
+  /** `count` levels, from `from` on in `levels`, are those of the tensor from `start` on; what is left out is 0. */
+  take(start: number, levels: Int8Array, from: number, count: number): void {
+    for (let done = 0; done < count; ) {
+      const filter = Math.floor((start + done) / this.#perFilter)
+      while (this.#filter < filter) this.#closeFilter()
+      const first = start + done - filter * this.#perFilter
+      const here = Math.min(count - done, this.#perFilter - first)
+      this.#takeHere(first, levels, from + done, here)
+      done += here
+    }
+  }
+
+  finish(): SignLists {
+    while (2 * this.#filter < this.#ends.length) this.#closeFilter()
+    return { ends: this.#ends, positions: this.#positions.slice(0, this.#length) }
+  }
+
+  /** Of the current filter. Every position is written where the next of its kind belongs: branches would be mispredicted. */
+  #takeHere(first: number, levels: Int8Array, from: number, count: number): void {
+    this.#positions = withRoom(this.#positions, this.#length + count)
+    this.#minus = withRoom(this.#minus, this.#minusLength + count)
+    const plus = this.#positions
+    const minus = this.#minus
+    const plusLevel = this.#isTurned(this.#filter) ? -1 : 1
+    let plusLength = this.#length
+    let minusLength = this.#minusLength
+    for (let index = 0; index < count; index++) {
+      const level = levels[from + index]! * plusLevel
+      plus[plusLength] = first + index
+      minus[minusLength] = first + index
+      plusLength += (1 + level) >> 1
+      minusLength += (1 - level) >> 1
+    }
+    this.#length = plusLength
+    this.#minusLength = minusLength
+  }
+
+  #closeFilter(): void {
+    const middle = this.#length
+    this.#length += this.#minusLength
+    this.#positions = withRoom(this.#positions, this.#length)
+    this.#positions.set(this.#minus.subarray(0, this.#minusLength), middle)
+    this.#ends[2 * this.#filter] = middle
+    this.#ends[2 * this.#filter + 1] = this.#length
+    this.#minusLength = 0
+    this.#filter++
+  }
+}
+
+/** The list, or a copy at least twice as long, with room for more than `length`. */
+function withRoom(list: Uint16Array | Uint32Array, length: number): Uint16Array | Uint32Array {
+  if (length < list.length) return list
+  const size = Math.max(2 * list.length, length + 1)
+  const larger = list instanceof Uint16Array ? new Uint16Array(size) : new Uint32Array(size)
+  larger.set(list)
+  return larger
+}
