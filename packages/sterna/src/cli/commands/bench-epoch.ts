@@ -7,7 +7,7 @@ import { zooEntry } from '../../models/index.ts'
 import { formatCount, formatDuration } from '../../report/index.ts'
 import { defaultConfig, train } from '../../train/index.ts'
 import { median } from '../bench/pairs.ts'
-import { describeMachine, ratioCells } from '../bench/report.ts'
+import { describeMachine, ratioCells, warnIfBusy } from '../bench/report.ts'
 import { benchClasses, prepareStep, restingRate } from '../bench/training-step.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
@@ -68,6 +68,7 @@ async function benchEpoch(output: Output, options: BenchEpochOptions): Promise<v
       augmentation: augmentations[augmentation],
     },
   )
+  warnIfBusy(output)
   const engine = await createEngine(options)
   try {
     output.progress('timing steps')

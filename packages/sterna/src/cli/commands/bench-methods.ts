@@ -5,7 +5,7 @@ import { textTable } from '../../report/index.ts'
 import { createQuantizer, methods } from '../../ternary/index.ts'
 import type { OptimiserConfig } from '../../train/index.ts'
 import { type PairedTimes, timePairs } from '../bench/pairs.ts'
-import { type BenchReport, describeMachine, ratioCells } from '../bench/report.ts'
+import { type BenchReport, describeMachine, ratioCells, warnIfBusy } from '../bench/report.ts'
 import { prepareStep, restingRate } from '../bench/training-step.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
@@ -52,6 +52,7 @@ export function benchMethodsCommand(): Command {
 
 export async function benchMethods(output: Output, options: BenchMethodsOptions): Promise<BenchReport> {
   const { model, batchSize, pairs } = options
+  warnIfBusy(output)
   const engine = await createEngine(options)
   try {
     const results: (PairedTimes & { readonly optimiser: OptimiserConfig['kind'] })[] = []

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { SternaError } from '../../core/index.ts'
 import { formatSize, textTable } from '../../report/index.ts'
 import { type PairedTimes, timePairs } from '../bench/pairs.ts'
-import { describeMachine, ratioCells } from '../bench/report.ts'
+import { describeMachine, ratioCells, warnIfBusy } from '../bench/report.ts'
 import { StepProcess } from '../bench/step-process.node.ts'
 import type { StepWork } from '../bench/step-protocol.ts'
 import { findTorch, startTorch, type TorchSearch } from '../bench/torch.node.ts'
@@ -83,6 +83,7 @@ interface WorkloadResult extends StepWork {
 async function benchTrain(output: Output, options: BenchTrainOptions): Promise<void> {
   const { only = workloadNames, pairs, python: asked, spin, threads = availableParallelism() } = options
   const choice = { device: options.device ?? 'auto', lowering: options.lowering ?? 'auto' } as const
+  warnIfBusy(output)
   const torch = await findTorch(asked)
   if (torch.python === undefined) output.note(`no PyTorch, so no ratios: ${torch.reason}`)
   const results: WorkloadResult[] = []
