@@ -46,7 +46,7 @@ export interface CalibrationReport {
   }
 }
 
-const defaults = { images: 512, choice: 'mse', levels: 127 } as const
+const defaults = { images: 512, choice: 'mse' } as const
 /** More than this many points lost are worth a fine-tune. */
 const acceptedLossPoints = 0.2
 const batchSize = 64
@@ -59,7 +59,7 @@ export function addCalibrationOptions(command: Command): Command {
   )
   return addRangeOptions(
     command,
-    `the largest byte of an activation, 1 to 255; what sums of more would overflow gets less (default: ${defaults.levels})`,
+    'the largest byte of an activation, 1 to 255 (default: for each the largest that costs no speed, 63, 127 or 255)',
   )
 }
 
@@ -153,7 +153,12 @@ export async function findRanges(
   const { choice, levels, images } = chosen(options)
   output.progress(`calibrating with ${formatCount(images)} images`)
   const sample = sampleImages(set.images, images, 0)
-  const ranges = await calibrate(packed, engine, { ...set, images: sample }, { choice, levels, batchSize })
+  const ranges = await calibrate(
+    packed,
+    engine,
+    { ...set, images: sample },
+    { choice, batchSize, ...(levels && { levels }) },
+  )
   if (ranges.size > 0) return ranges
   throw new SternaError('usage/option', 'integer activations: no layer of this network can work on bytes', {
     hint: 'they are for ternary layers: ternarize the network first',
@@ -208,7 +213,7 @@ function chosen({ calibrationImages, calibration, activationLevels }: Calibratio
   return {
     images: calibrationImages ?? defaults.images,
     choice: calibration ?? defaults.choice,
-    levels: activationLevels ?? defaults.levels,
+    ...(activationLevels !== undefined && { levels: activationLevels }),
   }
 }
 

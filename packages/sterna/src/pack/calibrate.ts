@@ -10,8 +10,8 @@ import { ValueHistogram } from './value-histogram.ts'
 
 export interface CalibrationOptions {
   readonly choice: RangeChoice
-  /** The largest byte of a value, 1 to 255; less where sums of more would leave 16 bits. */
-  readonly levels: number
+  /** The largest byte of a value, 1 to 255; absent: for each the largest that costs no speed (`IntegerValue.fastLevel`). */
+  readonly levels?: number
   readonly batchSize: number
 }
 
@@ -31,8 +31,11 @@ export async function calibrate(
   if (values.length === 0) return new Map()
   const histograms = new Map(values.map(({ name }) => [name, new ValueHistogram(name)]))
   await watch(packed, engine, set, batchSize, histograms)
-  const ranges = values.map(({ name, maxLevel }) => {
-    return [name, chooseRange(histograms.get(name)!, Math.min(levels, maxLevel), choice)] as const
+  const ranges = values.map(({ name, maxLevel, fastLevel }) => {
+    return [
+      name,
+      chooseRange(histograms.get(name)!, Math.min(levels ?? fastLevel, maxLevel), choice),
+    ] as const
   })
   return new Map(ranges)
 }
