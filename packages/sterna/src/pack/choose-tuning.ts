@@ -20,8 +20,11 @@ const trialShare = 1 / 8
 /** Less than the byte that `tuned` has more in front is no gain. */
 const leastGain = 8
 
-/** The tuning that codes the tensor, or its first 8 thousand weights or first eighth,, in the fewest bits. */
-export function chooseTuning(tensor: StoredTernary): Tuning {
+/**
+ * The tuning that codes the tensor's first eighth, or at least 8 thousand weights of it, in the fewest bits.
+ * @param mixed leaves the set of contexts as it is: where contexts are mixed it is not read
+ */
+export function chooseTuning(tensor: StoredTernary, mixed: boolean): Tuning {
   const part = firstFilters(tensor)
   const { filters, channels, rows, columns } = geometryOf(part.shape)
   let best = naturalTuning
@@ -32,7 +35,7 @@ export function chooseTuning(tensor: StoredTernary): Tuning {
     best = tuning
     leastBits = bits
   }
-  attempt({ ...best, set: rows * columns === 1 ? 'matrix' : 'kernel' })
+  if (!mixed) attempt({ ...best, set: rows * columns === 1 ? 'matrix' : 'kernel' })
   if (filters > 1 && channels > 1) attempt({ ...best, order: { ...best.order, channelsFirst: true } })
   if (rows > 1 && columns > 1) attempt({ ...best, order: { ...best.order, columnsFirst: true } })
   return best

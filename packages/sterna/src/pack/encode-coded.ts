@@ -53,7 +53,10 @@ const otherMemories = [3, 5] as const
 const fewWeights = 1 << 13
 
 /** In contexts, or with fixed probabilities where those are shorter. */
-export function encodeSmall(tensor: StoredTernary, tuning: Tuning = chooseTuning(tensor)): EncodedTensor {
+export function encodeSmall(
+  tensor: StoredTernary,
+  tuning: Tuning = chooseTuning(tensor, false),
+): EncodedTensor {
   if (!isNatural(tensor, tuning)) return shorter(encodeTuned(tensor, tuning, false), tensor)
   return shorter({ codec: smallCodec, payload: encodeContexts(tensor, usualMemory, false) }, tensor)
 }
@@ -61,7 +64,7 @@ export function encodeSmall(tensor: StoredTernary, tuning: Tuning = chooseTuning
 /** With mixed contexts, of small tensors in the memory that suits best, or with fixed probabilities. */
 export function encodeMax(
   tensor: StoredTernary,
-  { order }: Pick<Tuning, 'order'> = chooseTuning(tensor),
+  { order }: Pick<Tuning, 'order'> = chooseTuning(tensor, true),
 ): EncodedTensor {
   const tuning = { set: naturalTuning.set, order }
   if (!isNatural(tensor, tuning)) return shorter(encodeTuned(tensor, tuning, true), tensor)

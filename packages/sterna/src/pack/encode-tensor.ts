@@ -91,7 +91,7 @@ function denseCodings(
     }
     case 'terms': {
       const stored = storedTerms(tensor, name)
-      const tuning = chooseTuning(stored)
+      const tuning = chooseTuning(stored, false)
       const single = encodeTuned(stored, tuning, false)
       if (profile !== 'max') return [single]
       return [single, encodeTuned(stored, { ...naturalTuning, order: tuning.order }, true)]
@@ -122,11 +122,10 @@ function codedTernary(stored: StoredTernary, profile: Profile): readonly Encoded
     case 'small':
       return [encodeSmall(stored)]
     case 'max': {
-      const tuning = chooseTuning(stored)
-      const mixed = encodeMax(stored, tuning)
+      const mixed = encodeMax(stored)
       // What mixing gains nothing on costs less without it.
       const isMixed = 100 * mixed.payload.length < 99 * (entropyBits(stored.assignment) / 8)
-      return isMixed ? [mixed] : [encodeSmall(stored, tuning), mixed]
+      return isMixed ? [mixed] : [encodeSmall(stored), mixed]
     }
     default:
       return profile satisfies never

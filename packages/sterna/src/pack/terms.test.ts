@@ -92,7 +92,7 @@ test('depthwise kernels and matrices get contexts of their own, which make them 
       magnitudes: Uint16Array.of(0x3c00, 0x3c00),
       assignment,
     }
-    assert.equal(chooseTuning(stored).set, set)
+    assert.equal(chooseTuning(stored, false).set, set)
     const ones = Float32Array.of(1)
     const tensor = { kind: 'ternary', shape: dims, assignment, positive: ones, negative: ones } as const
     const { codec, payload } = encodeTensor(tensor, 'w', 'small')
