@@ -22,12 +22,13 @@ const leastGain = 8
 
 /**
  * The tuning that codes the tensor's first eighth, or at least 8 thousand weights of it, in the fewest bits.
- * @param mixed leaves the set of contexts as it is: where contexts are mixed it is not read
+ * @param mixed where contexts are mixed, the set is not read: only orders are tried, in one set
  */
 export function chooseTuning(tensor: StoredTernary, mixed: boolean): Tuning {
   const part = firstFilters(tensor)
   const { filters, channels, rows, columns } = geometryOf(part.shape)
-  let best = naturalTuning
+  const other = { ...naturalTuning, set: rows * columns === 1 ? 'matrix' : 'kernel' } as const
+  let best: Tuning = mixed ? other : naturalTuning
   let leastBits = countBits(part, best)
   const attempt = (tuning: Tuning): void => {
     const bits = countBits(part, tuning)
@@ -35,7 +36,7 @@ export function chooseTuning(tensor: StoredTernary, mixed: boolean): Tuning {
     best = tuning
     leastBits = bits
   }
-  if (!mixed) attempt({ ...best, set: rows * columns === 1 ? 'matrix' : 'kernel' })
+  if (!mixed) attempt(other)
   if (filters > 1 && channels > 1) attempt({ ...best, order: { ...best.order, channelsFirst: true } })
   if (rows > 1 && columns > 1) attempt({ ...best, order: { ...best.order, columnsFirst: true } })
   return best
