@@ -34,8 +34,8 @@ export function addListsNs(
   return tilesOf(map, tiling) * (filters * tileStartNs + entries * entryNs)
 }
 
-/** The sums of neighbours that `pairs.ts` wants. */
-export const neighbourSumsNs = (sums: number): number => 0.085 * sums
+/** The planes of sums of neighbours that `pairs.ts` wants. */
+export const neighbourSumsNs = (planes: number, sums: number): number => 200 + 10 * planes + 0.085 * sums
 
 /** Dense convolution: a turn is bound by two loads or two multiply-adds a cycle. */
 export function denseTilesNs(
