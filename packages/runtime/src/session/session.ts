@@ -74,6 +74,7 @@ export class Session {
     const { images, inputs, results } = this.#prepare(input)
     runImages(
       this.#executor,
+      0,
       images,
       inputs,
       results.map(({ data }) => data),

@@ -8,13 +8,21 @@ export interface LoadMessage {
   readonly options: ComputeOptions
 }
 
-/** Some images of a batch. */
+/** Images to run. */
 export interface RunMessage {
   readonly images: number
   /** One array for each input of the model. */
   readonly inputs: readonly Float32Array[]
-  /** In shared memory, one for each output; without it the answer brings the outputs. */
-  readonly outputs?: readonly Float32Array[]
+  /** In shared memory; without it the images are this worker's alone and the answer brings the outputs. */
+  readonly shared?: SharedBatch
+}
+
+/** What workers share that run the same images together. */
+export interface SharedBatch {
+  /** One for each output. */
+  readonly outputs: readonly Float32Array[]
+  /** [the first image that no worker has taken yet] */
+  readonly next: Int32Array
 }
 
 /** The answer to either: the outputs of a run that was given none, or what went wrong. */

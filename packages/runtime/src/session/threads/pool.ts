@@ -5,7 +5,7 @@ import type { ComputeOptions } from '../open.ts'
 import { host } from './host.ts'
 import type { Answer, LoadMessage, RunMessage, Thread } from './messages.ts'
 
-/** A batch is cut into so many parts for each worker, so that a slow one does not keep the others waiting. */
+/** Without shared memory a batch is cut into so many parts for each worker: a slow one keeps the others waiting less. */
 const partsPerThread = 4
 
 /** One model input or output of a batch: all its images, and how many numbers one takes. */
@@ -63,38 +63,37 @@ export class Pool {
    * @throws SternaError `engine/failed` where a worker ended or the pool is closed
    */
   async run(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
-    const share = Math.ceil(images / Math.min(images, partsPerThread * this.threads))
-    const shared = typeof SharedArrayBuffer === 'function'
-    const given = shared ? inputs.map(toShared) : inputs
-    const taken = shared
-      ? outputs.map(({ data, size }) => ({ data: sharedArray(data.length), size }))
-      : outputs
-    const parts: Promise<void>[] = []
-    for (let first = 0; first < images; first += share) {
-      const count = Math.min(share, images - first)
-      const cut = ({ data, size }: Batch) => data.subarray(first * size, (first + count) * size)
-      parts.push(this.#runPart(count, given.map(cut), taken.map(cut), shared))
-    }
-    await Promise.all(parts)
-    if (shared) for (const [i, { data }] of taken.entries()) outputs[i]!.data.set(data)
+    if (typeof SharedArrayBuffer === 'function') await this.#runShared(images, inputs, outputs)
+    else await this.#runParts(images, inputs, outputs)
   }
 
-  async #runPart(
-    images: number,
-    inputs: readonly Float32Array[],
-    outputs: readonly Float32Array[],
-    shared: boolean,
-  ): Promise<void> {
-    if (shared) {
-      await this.send({ images, inputs, outputs }, [])
-      return
+  /** Every worker sees all images and takes them a few at a time. */
+  async #runShared(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
+    const shared = {
+      outputs: outputs.map(({ data }) => sharedArray(data.length)),
+      next: new Int32Array(new SharedArrayBuffer(4)),
     }
-    const copies = inputs.map(input => input.slice())
-    const answer = await this.send(
-      { images, inputs: copies },
-      copies.map(({ buffer }) => buffer),
+    const message = { images, inputs: inputs.map(({ data }) => toShared(data)), shared }
+    await Promise.all(this.#threads.map(() => this.send(message, [])))
+    for (const [i, data] of shared.outputs.entries()) outputs[i]!.data.set(data)
+  }
+
+  /** Every worker gets copies of some images, and more when it is done with those. */
+  async #runParts(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
+    const share = Math.ceil(images / Math.min(images, partsPerThread * this.threads))
+    const starts = Array.from({ length: Math.ceil(images / share) }, (_, part) => part * share)
+    await Promise.all(
+      starts.map(async first => {
+        const count = Math.min(share, images - first)
+        const copies = inputs.map(({ data, size }) => data.slice(first * size, (first + count) * size))
+        const answer = await this.send(
+          { images: count, inputs: copies },
+          copies.map(({ buffer }) => buffer),
+        )
+        for (const [i, data] of answer.outputs!.entries())
+          outputs[i]!.data.set(data, first * outputs[i]!.size)
+      }),
     )
-    for (const [i, data] of answer.outputs!.entries()) outputs[i]!.set(data)
   }
 
   /** Sends a message to the next worker that is idle. */
@@ -165,10 +164,10 @@ const failed = (cause: unknown): SternaError =>
 
 const sharedArray = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length))
 
-/** A batch that workers can read without a copy of their own. */
-function toShared({ data, size }: Batch): Batch {
-  if (data.buffer instanceof SharedArrayBuffer) return { data, size }
+/** Numbers that workers can read without a copy of their own. */
+function toShared(data: Float32Array): Float32Array {
+  if (data.buffer instanceof SharedArrayBuffer) return data
   const copy = sharedArray(data.length)
   copy.set(data)
-  return { data: copy, size }
+  return copy
 }

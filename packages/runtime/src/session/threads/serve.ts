@@ -5,6 +5,9 @@ import { openModel } from '../open.ts'
 import { runImages } from '../run-images.ts'
 import type { Answer, LoadMessage, RunMessage } from './messages.ts'
 
+/** So many images a worker takes at a time; the last ones decide how long it waits for the others. */
+const imagesAtOnce = 4
+
 /** @returns what to do with each message; every message gets one answer */
 export function createServer(
   post: (answer: Answer, transfer: ArrayBuffer[]) => void,
@@ -17,17 +20,24 @@ export function createServer(
         post({}, [])
         return
       }
+      const { images, inputs, shared } = message
+      if (shared !== undefined) {
+        const { outputs, next } = shared
+        for (;;) {
+          const first = Atomics.add(next, 0, imagesAtOnce)
+          if (first >= images) break
+          runImages(executor!, first, Math.min(images, first + imagesAtOnce), inputs, outputs)
+        }
+        post({}, [])
+        return
+      }
       const { model, shapes } = executor!.plan
-      const outputs =
-        message.outputs ??
-        model.outputs.map(name => new Float32Array(message.images * sizeOf(shapes.get(name)!)))
-      runImages(executor!, message.images, message.inputs, outputs)
-      if (message.outputs !== undefined) post({}, [])
-      else
-        post(
-          { outputs },
-          outputs.map(({ buffer }) => buffer as ArrayBuffer),
-        )
+      const outputs = model.outputs.map(name => new Float32Array(images * sizeOf(shapes.get(name)!)))
+      runImages(executor!, 0, images, inputs, outputs)
+      post(
+        { outputs },
+        outputs.map(({ buffer }) => buffer as ArrayBuffer),
+      )
     } catch (error) {
       post({ error }, [])
     }
