@@ -31,11 +31,23 @@ export class Library {
   async instantiate(memory: WebAssembly.Memory): Promise<void> {
     const bytes = assembleModule(this.#functions)
     try {
-      const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } })
-      this.#exports = instance.exports
+      const module = compileNow(bytes) ?? (await WebAssembly.compile(bytes))
+      this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports
     } catch (cause) {
       throw new SternaError('engine/unavailable', 'this host refuses to compile WebAssembly', { cause })
     }
+  }
+}
+
+/**
+ * A module of some kilobytes compiles in less time than another thread takes to be free for it; some browsers refuse to do
+ * so on a page's own thread.
+ */
+function compileNow(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined {
+  try {
+    return new WebAssembly.Module(bytes)
+  } catch {
+    return undefined
   }
 }
 
