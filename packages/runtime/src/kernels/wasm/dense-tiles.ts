@@ -2,9 +2,10 @@
  * The dense convolution kernel: computes one tile of several output channels at a time. Every input is loaded once and
  * multiplied by the weights of all of them.
  */
+
+import { advance, f32x4, get, i32, repeatWhile, set } from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import { type Epilogue, storeSum, type TileOutput } from './epilogue.ts'
-import { advance, f32x4, get, i32, repeatWhile, set } from './instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 export interface DenseTileSpec extends Epilogue, TileOutput {
   /** Output channels computed together. */

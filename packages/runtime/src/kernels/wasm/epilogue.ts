@@ -1,6 +1,7 @@
 /** What follows a sum before it is stored: the residual, then the bounds. */
+
+import { type Code, f32, f32x4, get, type Local, select, set } from '../../assembler/instructions.ts'
 import type { Bounds } from '../../plan/steps.ts'
-import { type Code, f32, f32x4, get, type Local, select, set } from './instructions.ts'
 
 export interface Epilogue {
   readonly residual: boolean

@@ -1,8 +1,18 @@
 /** The fully connected ternary kernel: every output adds and subtracts scattered inputs, one number at a time. */
+
+import {
+  advance,
+  type Code,
+  f32,
+  get,
+  i32,
+  type Local,
+  repeatWhile,
+  set,
+} from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import type { Magnitudes } from '../../plan/choose.ts'
 import { clampScalar, type Epilogue } from './epilogue.ts'
-import { advance, type Code, f32, get, i32, type Local, repeatWhile, set } from './instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 export interface GatherSpec extends Epilogue {
   readonly magnitudes: Magnitudes

@@ -1,8 +1,8 @@
+import { f32x4 } from '../../assembler/instructions.ts'
+import { assembleModule, defineFunction } from '../../assembler/module.ts'
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import type { Binding, Call } from './binding.ts'
-import { f32x4 } from './instructions.ts'
 import { Library } from './library.ts'
-import { assembleModule, defineFunction } from './module.ts'
 
 let supported: boolean | undefined
 

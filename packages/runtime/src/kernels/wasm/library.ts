@@ -1,6 +1,7 @@
 /** The functions one session needs, each made once; steps of equal geometry share theirs. */
+
+import { assembleModule, type WasmFunction } from '../../assembler/module.ts'
 import { SternaError } from '../../errors.ts'
-import { assembleModule, type WasmFunction } from './module.ts'
 
 export type KernelFunction = (...numbers: number[]) => void
 

@@ -1,8 +1,9 @@
 /** The small kernels: copies, elementwise operators, sums of rows. Ends and steps are in bytes. */
+
+import { advance, f32, f32x4, get, i32, repeatWhile, set, when } from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import type { Bounds } from '../../plan/steps.ts'
 import { clampVector } from './epilogue.ts'
-import { advance, f32, f32x4, get, i32, repeatWhile, set, when } from './instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 /**
  * Call with (target, source, planes, rows, row bytes, target plane step, target row step, source plane step,

@@ -1,7 +1,8 @@
 /** The dense matrix-times-vector kernel: one block of up to six vectors of neighbouring outputs. */
+
+import { advance, f32x4, get, i32, repeatWhile, set } from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import { clampVector, type Epilogue } from './epilogue.ts'
-import { advance, f32x4, get, i32, repeatWhile, set } from './instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 export interface RowsSpec extends Epilogue {
   /** Vectors of four outputs. */

@@ -3,9 +3,20 @@
  * four vectors) stay in registers while the channel's list is walked; each entry is the distance in bytes from
  * the window's first input to the one to add, and all vectors of the tile are constant distances from there.
  */
+
+import {
+  advance,
+  type Code,
+  f32x4,
+  get,
+  i32,
+  type Local,
+  repeatWhile,
+  set,
+  when,
+} from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import { type Epilogue, storeSum, type TileOutput } from './epilogue.ts'
-import { advance, type Code, f32x4, get, i32, type Local, repeatWhile, set, when } from './instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from './module.ts'
 
 /**
  * How a channel's record and list are read (addresses and offsets u32, numbers f32):

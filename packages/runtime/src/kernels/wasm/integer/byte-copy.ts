@@ -10,8 +10,8 @@ import {
   repeatWhile,
   set,
   v128,
-} from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 
 /**
  * Call with (target, source, planes, rows, columns, target plane step, target row step, source plane step, source row

@@ -1,6 +1,14 @@
 /** Sums of scattered bytes, for fully connected ternary layers with hardly any weights: one input at a time. */
-import { advance, type Code, get, i32, type Local, repeatWhile, set } from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import {
+  advance,
+  type Code,
+  get,
+  i32,
+  type Local,
+  repeatWhile,
+  set,
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 
 /** Additions in flight at once. */
 const width = 4

@@ -2,10 +2,7 @@
  * What follows the sums of a fully connected layer on bytes, four outputs at a time:
  * y = P · plus + N · minus + bias, every operation rounded to float32, then the bounds, then bytes if those are asked for.
  */
-import type { ActivationRange } from '../../../file/types.ts'
-import { byteRowRecord } from '../../../plan/integer/byte-rows.ts'
-import type { Bounds } from '../../../plan/steps.ts'
-import { clampVector } from '../epilogue.ts'
+
 import {
   advance,
   type Code,
@@ -18,8 +15,12 @@ import {
   repeatWhile,
   set,
   v128,
-} from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import type { ActivationRange } from '../../../file/types.ts'
+import { byteRowRecord } from '../../../plan/integer/byte-rows.ts'
+import type { Bounds } from '../../../plan/steps.ts'
+import { clampVector } from '../epilogue.ts'
 import { floatsToLevels } from './levels.ts'
 
 export interface ByteRowsSpec {

@@ -4,8 +4,19 @@
  * and its odd bytes alone. The first sum less 2^8 times the second leaves the even bytes' sum, exact modulo 2^16: two
  * operations a group and vector where widening would take four.
  */
-import { advance, type Code, get, i8x16, i16x8, i32, repeatWhile, set, v128, when } from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+import {
+  advance,
+  type Code,
+  get,
+  i8x16,
+  i16x8,
+  i32,
+  repeatWhile,
+  set,
+  v128,
+  when,
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
 
 export interface ByteConvolutionSpec {

@@ -3,8 +3,7 @@
  * the inputs under two weights at a time are laid out as pairs of 16-bit numbers, once for all filters; `dot` then
  * multiplies and adds two weights of four outputs in one instruction. Sums are exact 32-bit integers.
  */
-import type { ActivationRange } from '../../../file/types.ts'
-import type { Bounds } from '../../../plan/steps.ts'
+
 import {
   advance,
   type Code,
@@ -17,8 +16,10 @@ import {
   repeatWhile,
   set,
   v128,
-} from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import type { ActivationRange } from '../../../file/types.ts'
+import type { Bounds } from '../../../plan/steps.ts'
 import { floatsToLevels } from './levels.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
 

@@ -1,8 +1,9 @@
 /** From a layer's numbers to the levels of its output: bounds, then the quantization rule of `reference/integer.ts`. */
+
+import { type Code, f32x4, i32, i32x4 } from '../../../assembler/instructions.ts'
 import type { ActivationRange } from '../../../file/types.ts'
 import type { Bounds } from '../../../plan/steps.ts'
 import { clampVector } from '../epilogue.ts'
-import { type Code, f32x4, i32, i32x4 } from '../instructions.ts'
 
 /** Four numbers → four 32-bit integers from 0 to the range's `max`. */
 export function floatsToLevels(

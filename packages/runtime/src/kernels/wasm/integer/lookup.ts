@@ -6,12 +6,6 @@
  */
 
 import {
-  isWideLookup,
-  lookupGroup,
-  lookupOutputs,
-  lookupTableBytes,
-} from '../../../plan/integer/byte-rows.ts'
-import {
   advance,
   type Code,
   f32x4,
@@ -24,8 +18,14 @@ import {
   select,
   set,
   v128,
-} from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import {
+  isWideLookup,
+  lookupGroup,
+  lookupOutputs,
+  lookupTableBytes,
+} from '../../../plan/integer/byte-rows.ts'
 
 const repeatBytes = (pattern: readonly number[]): readonly number[] =>
   Array.from({ length: 16 }, (_, i) => pattern[i % pattern.length]!)

@@ -12,8 +12,8 @@ import {
   repeatWhile,
   set,
   v128,
-} from '../instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../module.ts'
+} from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
 
 export interface QuantizeSpec {

@@ -1,8 +1,9 @@
 /** Storing a vector of bytes in every plane of a value. */
+
+import { type Code, i8x16, i32, v128 } from '../../../assembler/instructions.ts'
 import { maskKey, needsMasks, tiledPixels } from '../../../plan/integer/byte-layout.ts'
 import type { Place } from '../../../plan/integer/byte-step.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import { type Code, i8x16, i32, v128 } from '../instructions.ts'
 
 export interface TargetPlane {
   /** Bytes from the value's address to where vector 0 of the plane is stored. */
