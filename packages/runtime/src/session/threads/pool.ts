@@ -8,6 +8,9 @@ import type { Answer, LoadMessage, RunMessage, Thread } from './messages.ts'
 /** Without shared memory a batch is cut into so many parts for each worker: a slow one keeps the others waiting less. */
 const partsPerThread = 4
 
+/** A cache line: threads do not wait for each other's, and copies to shared memory are fast only if aligned. */
+const lineFloats = 16
+
 /** One model input or output of a batch: all its images, and how many numbers one takes. */
 export interface Batch {
   readonly data: Float32Array
@@ -47,6 +50,8 @@ export class Pool {
   readonly #running = new Map<Thread, Task>()
   #waiting: Task[] = []
   #failure: SternaError | undefined
+  /** Shared memory that no batch is in. */
+  #spare: Float32Array | undefined
 
   get threads(): number {
     return this.#threads.length
@@ -67,15 +72,35 @@ export class Pool {
     else await this.#runParts(images, inputs, outputs)
   }
 
-  /** Every worker sees all images and takes them a few at a time. */
+  /** Every worker sees all images and takes one after the other. */
   async #runShared(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
-    const shared = {
-      outputs: outputs.map(({ data }) => sharedArray(data.length)),
-      next: new Int32Array(new SharedArrayBuffer(4)),
-    }
-    const message = { images, inputs: inputs.map(({ data }) => toShared(data)), shared }
+    const roomOf = ({ data }: Batch): number => Math.ceil(data.length / lineFloats) * lineFloats
+    const memory = this.#takeShared(
+      [...inputs, ...outputs].reduce((sum, batch) => sum + roomOf(batch), lineFloats),
+    )
+    const next = new Int32Array(memory.buffer, 0, 1)
+    next[0] = 0
+    let end = lineFloats
+    const [shared, results] = [inputs, outputs].map(batches =>
+      batches.map(batch => {
+        const start = end
+        end += roomOf(batch)
+        return memory.subarray(start, start + batch.data.length)
+      }),
+    ) as [Float32Array[], Float32Array[]]
+    for (const [i, { data }] of inputs.entries()) shared[i]!.set(data)
+    const message = { images, inputs: shared, shared: { outputs: results, next } }
     await Promise.all(this.#threads.map(() => this.send(message, [])))
-    for (const [i, data] of shared.outputs.entries()) outputs[i]!.data.set(data)
+    for (const [i, { data }] of outputs.entries()) data.set(results[i]!)
+    this.#spare = memory
+  }
+
+  /** Memory fresh from the system costs more than what is copied into it, so that of the last batch is used again. */
+  #takeShared(length: number): Float32Array {
+    const spare = this.#spare
+    this.#spare = undefined
+    if (spare !== undefined && spare.length >= length) return spare
+    return new Float32Array(new SharedArrayBuffer(4 * length))
   }
 
   /** Every worker gets copies of some images, and more when it is done with those. */
@@ -161,13 +186,3 @@ const failed = (cause: unknown): SternaError =>
     : new SternaError('engine/failed', `a worker of this session failed: ${(cause as Error).message}`, {
         cause,
       })
-
-const sharedArray = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length))
-
-/** Numbers that workers can read without a copy of their own. */
-function toShared(data: Float32Array): Float32Array {
-  if (data.buffer instanceof SharedArrayBuffer) return data
-  const copy = sharedArray(data.length)
-  copy.set(data)
-  return copy
-}

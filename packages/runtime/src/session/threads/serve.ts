@@ -5,9 +5,6 @@ import { openModel } from '../open.ts'
 import { runImages } from '../run-images.ts'
 import type { Answer, LoadMessage, RunMessage } from './messages.ts'
 
-/** So many images a worker takes at a time; the last ones decide how long it waits for the others. */
-const imagesAtOnce = 4
-
 /** @returns what to do with each message; every message gets one answer */
 export function createServer(
   post: (answer: Answer, transfer: ArrayBuffer[]) => void,
@@ -23,10 +20,9 @@ export function createServer(
       const { images, inputs, shared } = message
       if (shared !== undefined) {
         const { outputs, next } = shared
-        for (;;) {
-          const first = Atomics.add(next, 0, imagesAtOnce)
-          if (first >= images) break
-          runImages(executor!, first, Math.min(images, first + imagesAtOnce), inputs, outputs)
+        const take = (): number => Atomics.add(next, 0, 1)
+        for (let image = take(); image < images; image = take()) {
+          runImages(executor!, image, image + 1, inputs, outputs)
         }
         post({}, [])
         return

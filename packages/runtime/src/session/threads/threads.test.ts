@@ -41,6 +41,9 @@ describe('Session.runBatch', () => {
       const [all, alone] = await Promise.all([session.runBatch(input), session.runBatch(one)])
       assert.deepEqual(all, expected)
       assert.deepEqual(alone, session.run(one))
+      // One after the other, in memory that is there already and in more than that.
+      for (const batch of [one, input, one])
+        assert.deepEqual(await session.runBatch(batch), session.run(batch))
       assert.equal(all.output.buffer instanceof ArrayBuffer, true)
     }))
 

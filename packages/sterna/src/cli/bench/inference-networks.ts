@@ -46,6 +46,14 @@ export function packRandom(model: Model, layers: readonly string[], zeros: numbe
   return packModel(model, ternary, { dense: 'f16', metadata: {} }).packed
 }
 
+/** Images of random numbers, the same each time. */
+export function randomImages(shape: readonly number[], count: number): readonly Float32Array[] {
+  const random = new Random(1)
+  return Array.from({ length: count }, () =>
+    Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
+  )
+}
+
 function zeroParameters({ parameters }: Model['graph']): Model['parameters'] {
   return new Map(parameters.map(({ name, shape }) => [name, f32(shape)]))
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import { describe, test } from 'node:test'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { loadModel } from 'sterna-runtime'
@@ -6,6 +7,7 @@ import { Random, SternaError, sizeOf } from '../../core/index.ts'
 import { writeOnnx } from '../../formats/onnx/index.ts'
 import { exportOnnx } from '../../graph/onnx/index.ts'
 import { toModel } from '../../pack/index.ts'
+import { batchTable, timeBatches } from './batch-threads.ts'
 import { cutLayers } from './cut-layers.ts'
 import { timeInference } from './inference.ts'
 import { goalWorkloads } from './inference-goals.ts'
@@ -67,6 +69,41 @@ describe('bench infer', () => {
     const { peers, arithmetic } = await timeInference(randomPacked('resnet20', 0.64), contest)
     assert.equal(arithmetic, 'int')
     for (const { difference } of peers) assert.ok(difference > 0 && difference < 0.1, String(difference))
+  })
+
+  test('batches are timed on two threads against one, or the reason is given why not', async () => {
+    const seen: string[] = []
+    const times = await timeBatches(randomPacked('lenet5', 0.95), {
+      batches: [2, 5],
+      rounds: 3,
+      onRound: what => seen.push(what),
+    })
+    const table = batchTable('LeNet-5', times)
+    if (availableParallelism() < 2) {
+      assert.equal(
+        table,
+        'Batches on two threads are not timed: two threads need two cores, and this machine has 1.',
+      )
+      return
+    }
+    assert.ok(typeof times !== 'string', table)
+    assert.deepEqual(
+      times.map(({ arithmetic, images }) => [arithmetic, images]),
+      [
+        ['int', 2],
+        ['int', 5],
+        ['f32', 2],
+        ['f32', 5],
+      ],
+    )
+    for (const { oneThreadMs, twoThreadsMs, ratio, goal } of times) {
+      assert.ok(oneThreadMs > 0 && twoThreadsMs > 0 && goal === 1.8)
+      assert.ok(ratio.min <= ratio.median && ratio.median <= ratio.max)
+    }
+    assert.equal(seen.length, 12)
+    const [, , first] = table.split('\n')
+    assert.match(first!, /^int, 2 images +(! )?\d+\.\d\d× \(1\.8\) +[\d.]+ – [\d.]+ +[\d.]+ +[\d.]+$/)
+    assert.equal(batchTable('LeNet-5', 'of a reason'), 'Batches on two threads are not timed: of a reason.')
   })
 
   test('the layers cut out of a network compute what they compute in it', async () => {

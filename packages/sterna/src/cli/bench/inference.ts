@@ -1,11 +1,12 @@
 /** One image through a packed network in sterna-runtime and through the same network in its peers. */
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
 import { type LoadOptions, loadModel, type PackedModel, type Session } from 'sterna-runtime'
-import { Random, SternaError, sizeOf } from '../../core/index.ts'
+import { SternaError } from '../../core/index.ts'
 import { type OnnxModel, writeOnnx } from '../../formats/onnx/index.ts'
 import type { Model } from '../../graph/index.ts'
 import { exportOnnx } from '../../graph/onnx/index.ts'
 import { toModel } from '../../pack/index.ts'
+import { randomImages } from './inference-networks.ts'
 import { measureRanges } from './measure-ranges.ts'
 import { type PairedTimes, timePairs } from './pairs.ts'
 import { type Ort, openPeer, type PeerName } from './peer-packages.ts'
@@ -66,10 +67,7 @@ export async function timeInference(packed: PackedModel, contest: InferenceConte
     const found = packed.inputs.length
     throw new SternaError('usage/input', `bench infer: ${packed.name} has ${found} inputs, expected 1`)
   }
-  const random = new Random(1)
-  const images = Array.from({ length: calibrationImages }, () =>
-    Float32Array.from({ length: sizeOf(port.shape) }, () => random.normal()),
-  )
+  const images = randomImages(port.shape, calibrationImages)
   const network = new PeerNetwork(packed, images)
   const { arithmetic } = contest
   const needsRanges = arithmetic === 'int' && packed.activations === undefined

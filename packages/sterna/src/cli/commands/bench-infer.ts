@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import type { PackedModel } from 'sterna-runtime'
 import { SternaError } from '../../core/index.ts'
 import { formatPercent, textTable } from '../../report/index.ts'
+import { batchTable, timeBatches } from '../bench/batch-threads.ts'
 import { cutLayers } from '../bench/cut-layers.ts'
 import {
   type InferenceContest,
@@ -43,7 +44,7 @@ export function benchInferCommand(): Command {
       'Time one image through a packed network in sterna-runtime against the same network in other engines, in ' +
       'float32 and quantized to 8 bits, in turns in one process. FILE is a .sterna file; --network makes one up. ' +
       'Without either, the workloads that the runtime is measured by are timed, and their goals stand beside the ' +
-      'ratios. Close other programs first.',
+      'ratios; so are batches on two threads against one. Close other programs first.',
     examples: [
       'bench infer',
       'bench infer digits.sterna --against ort-node,ort-web,tfjs',
@@ -71,7 +72,7 @@ export function benchInferCommand(): Command {
     .option('--layers', 'time every layer with weights by itself as well')
     .option(
       '--threads <n>',
-      'threads of the other engines; sterna-runtime has one',
+      'threads of the other engines; sterna-runtime has one, and two for batches',
       wholeNumber('--threads', 1, 1024),
       defaults.threads,
     )
@@ -215,10 +216,9 @@ async function benchGoals(
   contest: Omit<InferenceContest, 'arithmetic'>,
 ): Promise<InferReport> {
   const published = checkpoint === undefined ? undefined : loadModelSource(checkpoint, 'resnet20')
+  const planned = goalWorkloads(published?.kind === 'weights' ? published.model : undefined)
   const workloads = []
-  for (const { create, ...about } of goalWorkloads(
-    published?.kind === 'weights' ? published.model : undefined,
-  )) {
+  for (const { create, ...about } of planned) {
     const times = await timeInference(create(), {
       ...contest,
       arithmetic: about.arithmetic,
@@ -226,6 +226,12 @@ async function benchGoals(
     })
     workloads.push({ ...about, ...times })
   }
+  const { name, create } = planned[0]!
+  const batches = await timeBatches(create(), {
+    batches: [64, 256],
+    rounds: contest.pairs,
+    onRound: (what, round) => output.progress(`${what}: round ${round + 1} of ${contest.pairs}`),
+  })
   const missed = workloads.flatMap(workload => workload.peers.filter(peer => isMissed(workload, peer)))
   const goals = workloads.flatMap(workload =>
     workload.peers.filter(peer => goalOf(workload, peer) !== undefined),
@@ -247,8 +253,10 @@ async function benchGoals(
     '',
     `${goals.length - missed.length} of ${goals.length} goals (in brackets) reached, ! marks the others; ` +
       `medians of ${contest.pairs} rounds; ${describeVersions(peers)}`,
+    '',
+    batchTable(name, batches),
   ]
-  return { value: { workloads }, lines }
+  return { value: { workloads, batches }, lines }
 }
 
 type Workload = Pick<GoalWorkload, 'goals'>
