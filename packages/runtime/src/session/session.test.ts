@@ -89,7 +89,11 @@ describe('Session.run', () => {
 
 describe('loading', () => {
   test('falls back to the reference kernels where WebAssembly may not be compiled, and says so', async t => {
-    t.mock.method(WebAssembly, 'instantiate', () => Promise.reject(new WebAssembly.CompileError('forbidden')))
+    const forbidden = new WebAssembly.CompileError('forbidden')
+    t.mock.method(WebAssembly, 'Module', () => {
+      throw forbidden
+    })
+    t.mock.method(WebAssembly, 'compile', () => Promise.reject(forbidden))
     const session = await loadModel(lenet5(0.9))
     assert.equal(session.describe().kernels, 'reference')
     assert.match(session.describe().reason, /refuses to compile/)
