@@ -3,7 +3,7 @@
  * that leave a + b on the stack. Opcodes from the core specification, section 5.4.
  */
 
-/** Nested bytes; flattened when a function is defined. */
+/** Nested bytes; written out when a function is defined. */
 export type Code = number | Uint8Array | readonly Code[]
 
 /** The index of a parameter or local variable. */
@@ -11,28 +11,17 @@ export type Local = number & { readonly local: true }
 
 /** Unsigned LEB128. */
 export function unsigned(value: number): Code {
-  const bytes: number[] = []
-  let rest = value
-  while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80)
-    rest = Math.floor(rest / 0x80)
-  }
-  return [...bytes, rest]
+  if (value < 0x80) return value
+  return [(value & 0x7f) | 0x80, unsigned(Math.floor(value / 0x80))]
 }
 
 /** Signed LEB128 of a 32-bit integer. */
 function signed(value: number): Code {
-  const bytes: number[] = []
-  let rest = value
-  for (;;) {
-    const byte = rest & 0x7f
-    rest >>= 7
-    if ((rest === 0 && (byte & 0x40) === 0) || (rest === -1 && (byte & 0x40) !== 0)) return [...bytes, byte]
-    bytes.push(byte | 0x80)
-  }
+  if (value >= -0x40 && value < 0x40) return value & 0x7f
+  return [(value & 0x7f) | 0x80, signed(value >> 7)]
 }
 
-const float = (value: number): Code => [...new Uint8Array(new Float32Array([value]).buffer)]
+const float = (value: number): Code => new Uint8Array(new Float32Array([value]).buffer)
 
 /** Alignment (2^2 bytes) and constant offset of a memory access. */
 const at = (offset: number): Code => [2, unsigned(offset)]

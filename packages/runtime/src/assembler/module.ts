@@ -29,40 +29,61 @@ export function defineFunction(
     parameters.map((_, index) => index as Local),
     type => (parameters.length + locals.push(type) - 1) as Local,
   )
-  return { name, parameters, locals, body: new Uint8Array(flatten(body)) }
+  return { name, parameters, locals, body: bytesOf(body) }
 }
 
 /** The bytes of a module that imports `env.memory` and exports every function. */
 export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
-  const text = (value: string): Code => vector([...new TextEncoder().encode(value)])
+  const text = (value: string): Code => sized(new TextEncoder().encode(value))
   const types = functions.map(({ parameters }) => [0x60, vector(parameters.map(type => typeCodes[type])), 0])
   const bodies = functions.map(({ locals, body }) =>
     sized([vector(locals.map(type => [1, typeCodes[type]])), body, 0x0b]),
   )
   const memory = [text('env'), text('memory'), 2, 0, unsigned(1)]
-  return new Uint8Array(
-    flatten([
-      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      section(1, vector(types)),
-      section(2, vector([memory])),
-      section(3, vector(functions.map((_, index) => unsigned(index)))),
-      section(7, vector(functions.map(({ name }, index) => [text(name), 0, unsigned(index)]))),
-      section(10, vector(bodies)),
-    ]),
-  )
+  return bytesOf([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, vector(types)),
+    section(2, vector([memory])),
+    section(3, vector(functions.map((_, index) => unsigned(index)))),
+    section(7, vector(functions.map(({ name }, index) => [text(name), 0, unsigned(index)]))),
+    section(10, vector(bodies)),
+  ])
 }
 
 const vector = (items: readonly Code[]): Code => [unsigned(items.length), items]
 
 function sized(code: Code): Code {
-  const bytes = flatten(code)
+  const bytes = bytesOf(code)
   return [unsigned(bytes.length), bytes]
 }
 
 const section = (id: number, content: Code): Code => [id, sized(content)]
 
-function flatten(code: Code, bytes: number[] = []): number[] {
-  if (typeof code === 'number') bytes.push(code)
-  else for (const part of code) flatten(part, bytes)
-  return bytes
+let written = new Uint8Array(0x4000)
+let length = 0
+
+function bytesOf(code: Code): Uint8Array<ArrayBuffer> {
+  length = 0
+  write(code)
+  return written.slice(0, length)
+}
+
+function write(code: Code): void {
+  if (typeof code === 'number') {
+    makeRoom(1)
+    written[length++] = code
+  } else if (code instanceof Uint8Array) {
+    makeRoom(code.length)
+    written.set(code, length)
+    length += code.length
+  } else {
+    for (let i = 0; i < code.length; i++) write(code[i]!)
+  }
+}
+
+function makeRoom(bytes: number): void {
+  if (length + bytes <= written.length) return
+  const larger = new Uint8Array(2 * (length + bytes))
+  larger.set(written)
+  written = larger
 }
