@@ -3,7 +3,7 @@ import { SternaError } from '../errors.ts'
 import type { PackedModel } from '../file/types.ts'
 import { align, alignment, type Lifetime, planArena } from './arena.ts'
 import { type Choice, chooseKernel } from './choose.ts'
-import { maskBytes, maskKey, needsMasks } from './integer/byte-layout.ts'
+import { type ByteLayout, maskBytes, maskKey, needsMasks } from './integer/byte-layout.ts'
 import { numbersRead, placesOf, writesNumbers } from './integer/byte-step.ts'
 import { lowerToBytes } from './integer/lower.ts'
 import { assignSlots, type Slots } from './integer/slots.ts'
@@ -48,8 +48,8 @@ export interface Plan {
   readonly addresses: ReadonlyMap<string, number>
   /** Where values lie as bytes. */
   readonly places: Slots
-  /** Where the masks of shifted planes begin, by `maskKey`. */
-  readonly masks: ReadonlyMap<string, number>
+  /** Where the masks of shifted planes begin, by `maskKey`, and a layout that needs them. */
+  readonly masks: ReadonlyMap<string, { readonly address: number; readonly layout: ByteLayout }>
   readonly memory: MemoryUse
 }
 
@@ -129,11 +129,12 @@ export function planModel(
     const scratchAddress = scratch && scratchAddresses.get(scratchKey(entry, scratch.key))
     return { ...entry, scratchAddress, ...(sums && { sumsAddress }) }
   })
-  const masks = new Map<string, number>()
+  const masks = new Map<string, { readonly address: number; readonly layout: ByteLayout }>()
   for (const step of steps) {
     const layout = step.kind === 'bytes' ? placesOf(step).writes?.layout : undefined
-    if (layout === undefined || !needsMasks(layout) || masks.has(maskKey(layout))) continue
-    masks.set(maskKey(layout), take(maskBytes(layout)))
+    if (layout === undefined || !needsMasks(layout)) continue
+    const key = maskKey(layout)
+    if (!masks.has(key)) masks.set(key, { address: take(maskBytes(layout)), layout })
   }
   const scratchBytes = address - alignment - weightBytes
   const places = assignSlots(steps, take)

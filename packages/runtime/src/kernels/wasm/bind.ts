@@ -5,8 +5,8 @@ import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import type { WindowLayout } from '../../plan/window.ts'
-import type { Binding, BindingContext } from './binding.ts'
-import { copyMove, copyPlanes, mergeAxes } from './copies.ts'
+import { type Binding, type BindingContext, bindCall } from './binding.ts'
+import { bindMoves, copyPlanes, mergeAxes } from './copies.ts'
 import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
@@ -44,23 +44,20 @@ export function bindStep(context: BindingContext): Binding | undefined {
       const { fill, moves } = kernel.movement
       const merged = moves.map(move => ({ source: inputs[move.input]!, move: mergeAxes(move) }))
       const target = new Float32Array(buffer, output, outputBytes / 4)
-      return () => () => {
-        if (fill !== undefined) target.fill(fill)
-        for (const { source, move } of merged) copyMove(copy(), move, source, output, 4)
-      }
+      return bindMoves(copy, merged, output, target, fill)
     }
     case 'clip': {
       const clip = library.request(emitClip, kernel.bounds)
-      return () => clip().bind(null, output, output + outputBytes, inputs[0]!)
+      return bindCall(clip, output, output + outputBytes, inputs[0]!)
     }
     case 'combine': {
       const combine = library.request(emitCombine, kernel.op)
-      return () => combine().bind(null, output, output + outputBytes, inputs[0]!, inputs[1]!)
+      return bindCall(combine, output, output + outputBytes, inputs[0]!, inputs[1]!)
     }
     case 'row-sums': {
       const sums = library.request(emitRowSums, undefined)
       const { length, scale } = kernel
-      return () => sums().bind(null, output, output + outputBytes, inputs[0]!, 4 * length, scale)
+      return bindCall(sums, output, output + outputBytes, inputs[0]!, 4 * length, scale)
     }
     case 'alias':
     case 'reference':
@@ -247,6 +244,7 @@ function bindGather(
 ): Binding {
   const { plan, planned, buffer, library } = context
   const step = planned.step as LinearStep
+  const { rows, filters, depth } = step
   const offsets = inputOffsets(planned, layout)
   const { records, recordsEnd, entries } = writeTernaryLists(
     buffer,
@@ -264,16 +262,9 @@ function bindGather(
     const prepare = window.prepare?.()
     return () => {
       prepare?.()
-      for (let row = 0; row < step.rows; row++) {
-        const place = 4 * row * step.filters
-        run(
-          window.address + 4 * row * step.depth,
-          output + place,
-          residual + place,
-          records,
-          recordsEnd,
-          entries,
-        )
+      for (let row = 0; row < rows; row++) {
+        const place = 4 * row * filters
+        run(window.address + 4 * row * depth, output + place, residual + place, records, recordsEnd, entries)
       }
     }
   }
@@ -285,6 +276,7 @@ function bindRows(
 ): Binding {
   const { plan, planned, buffer, library } = context
   const step = planned.step as LinearStep
+  const { rows, filters, depth } = step
   const window = bindWindow(context, layout, 0)
   const blocks = writeDenseBlocks(buffer, planned.weights.address, step).map(block => ({
     ...block,
@@ -298,11 +290,11 @@ function bindRows(
     return () => {
       prepare?.()
       // Row after row: the last vector of a row may reach into the next one, which then overwrites it.
-      for (let row = 0; row < step.rows; row++) {
-        const input = window.address + 4 * row * step.depth
+      for (let row = 0; row < rows; row++) {
+        const input = window.address + 4 * row * depth
         for (const { address, firstOutput, multiply } of calls) {
-          const place = 4 * (row * step.filters + firstOutput)
-          multiply(input, input + 4 * step.depth, address, output + place, residual + place)
+          const place = 4 * (row * filters + firstOutput)
+          multiply(input, input + 4 * depth, address, output + place, residual + place)
         }
       }
     }

@@ -1,5 +1,6 @@
 import type { Move } from '../../plan/moves.ts'
 import type { PlaneCopy, WindowLayout } from '../../plan/window.ts'
+import type { Binding } from './binding.ts'
 import type { KernelFunction } from './library.ts'
 
 /** Fills a window's padded planes from the value at `source`. */
@@ -41,10 +42,30 @@ interface Axis {
 }
 
 /**
- * Carries out a move: the inner three axes in one call, a loop for each axis beyond them.
+ * Carries out moves to `target`.
+ * @param whole the target's memory, to be filled with `fill` beforehand where the moves do not cover it
+ */
+export function bindMoves(
+  copy: () => KernelFunction,
+  moves: readonly { readonly source: number; readonly move: MergedMove }[],
+  target: number,
+  whole: Float32Array | Uint8Array,
+  fill: number | undefined,
+): Binding {
+  return () => {
+    const run = copy()
+    return () => {
+      if (fill !== undefined) whole.fill(fill)
+      for (const { source, move } of moves) copyMove(run, move, source, target, whole.BYTES_PER_ELEMENT)
+    }
+  }
+}
+
+/**
+ * The inner three axes in one call, a loop for each axis beyond them.
  * @param size bytes of an element
  */
-export function copyMove(
+function copyMove(
   copy: KernelFunction,
   move: MergedMove,
   source: number,

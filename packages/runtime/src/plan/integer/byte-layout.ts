@@ -175,7 +175,7 @@ export const needsMasks = ({ taps, below, height, width }: ByteLayout): boolean 
   taps.length > 1 || (below > 0 && tiledPixels(height * width) > height * width)
 
 /** Layouts with the same key have the same masks. */
-export const maskKey = ({ height, width, taps }: ByteLayout): string => JSON.stringify([height, width, taps])
+export const maskKey = ({ height, width, taps }: ByteLayout): string => `${height} ${width} ${taps}`
 
 /** A mask for each tap. */
 export const maskBytes = ({ height, width, taps }: ByteLayout): number =>
@@ -183,12 +183,13 @@ export const maskBytes = ({ height, width, taps }: ByteLayout): number =>
 
 /** Ones where a pixel, written at its place less the tap, lands in its own row. */
 export function fillMasks({ height, width, taps }: ByteLayout, masks: Uint8Array): void {
-  const pixels = height * width
-  for (const [index, tap] of taps.entries()) {
-    const start = index * tiledPixels(pixels)
-    for (let i = 0; i < pixels; i++) {
-      const column = (i % width) - tap
-      if (column >= 0 && column < width) masks[start + i] = 0xff
+  const step = tiledPixels(height * width)
+  for (let index = 0; index < taps.length; index++) {
+    const tap = taps[index]!
+    const [from, end] = [Math.max(0, tap), Math.min(width, width + tap)]
+    for (let row = 0; from < end && row < height; row++) {
+      const start = index * step + row * width
+      masks.fill(0xff, start + from, start + end)
     }
   }
 }

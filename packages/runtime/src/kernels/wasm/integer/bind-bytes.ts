@@ -1,19 +1,18 @@
 /** Turns planned steps on bytes into calls of kernels that work on the plan's memory. */
-import { fillMasks, maskKey, offsetOf, planeCopies, tiledPixels } from '../../../plan/integer/byte-layout.ts'
+import { fillMasks, offsetOf, planeCopies, tiledPixels } from '../../../plan/integer/byte-layout.ts'
 import { byteRowsSizes, isWideLookup } from '../../../plan/integer/byte-rows.ts'
-import {
-  type ByteConvolution,
-  type ByteDense,
-  type ByteMatrix,
-  type ByteOperation,
-  type ByteStep,
-  type Place,
-  placesOf,
+import type {
+  ByteConvolution,
+  ByteDense,
+  ByteMatrix,
+  ByteOperation,
+  ByteStep,
+  Place,
 } from '../../../plan/integer/byte-step.ts'
 import { denseTile } from '../../../plan/integer/fit.ts'
 import type { Plan } from '../../../plan/plan.ts'
-import type { Binding, BindingContext } from '../binding.ts'
-import { copyMove, mergeAxes } from '../copies.ts'
+import { type Binding, type BindingContext, bindCall, bindInOrder } from '../binding.ts'
+import { bindMoves, mergeAxes } from '../copies.ts'
 import { emitByteCopy, emitRowCopy, widestRow } from './byte-copy.ts'
 import { emitByteGather } from './byte-gather.ts'
 import { writeByteLists } from './byte-lists.ts'
@@ -27,25 +26,23 @@ import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './pre
 import { masksOf, targetPlanes } from './target-planes.ts'
 
 /** Writes once what no step writes: rows of zero, planes of nothing, masks. */
-export function fillPlaces({ steps, places, masks }: Plan, buffer: ArrayBuffer): void {
+export function fillPlaces({ places, masks }: Plan, buffer: ArrayBuffer): void {
   for (const { address, place } of places.slots) {
     const { channels, channelBytes, planeBytes } = place.layout
     const bytes = new Uint8Array(buffer, address, place.layout.bytes)
     bytes.fill(place.border)
     bytes.fill(0, channels * channelBytes, channels * channelBytes + planeBytes)
   }
-  for (const { step } of steps) {
-    const layout = step.kind === 'bytes' ? placesOf(step).writes?.layout : undefined
-    const address = layout && masks.get(maskKey(layout))
-    if (address !== undefined) fillMasks(layout!, new Uint8Array(buffer, address))
-  }
+  for (const { address, layout } of masks.values()) fillMasks(layout, new Uint8Array(buffer, address))
 }
+
+const placeAddress = ({ places }: Plan, { name }: Place): number => places.addresses.get(name)!
+
+/** Of the map itself: the first plane, without its rows of zero. */
+const mapAddress = (plan: Plan, place: Place): number => placeAddress(plan, place) + place.layout.front
 
 export function bindByteStep(context: BindingContext, { operation }: ByteStep): Binding {
   const { plan, library } = context
-  const start = ({ name }: Place): number => plan.places.addresses.get(name)!
-  /** Of the map itself: the first plane, without its rows of zero. */
-  const map = (place: Place): number => start(place) + place.layout.front
   const numbers = (value: string): number => plan.addresses.get(value)!
   switch (operation.op) {
     case 'convolution':
@@ -55,30 +52,31 @@ export function bindByteStep(context: BindingContext, { operation }: ByteStep): 
     case 'matrix':
       return bindMatrix(context, operation)
     case 'quantize': {
-      const { target } = operation
+      const { source, target } = operation
       const { layout, range } = target
-      const planes = targetPlanes(target)
-      const quantize = library.request(emitQuantize, { zero: range.zero, max: range.max, planes })
-      const masks = masksOf(plan, target)
-      const to = start(target)
-      const pixels = layout.height * layout.width
-      const inverse = Math.fround(1 / range.scale)
-      const from = numbers(operation.source)
-      return () => {
-        const run = quantize()
-        return () => run(to, from, layout.channels, pixels, layout.channelBytes, masks, inverse)
-      }
+      return bindCall(
+        library.request(emitQuantize, { zero: range.zero, max: range.max, planes: targetPlanes(target) }),
+        placeAddress(plan, target),
+        numbers(source),
+        layout.channels,
+        layout.height * layout.width,
+        layout.channelBytes,
+        masksOf(plan, target),
+        Math.fround(1 / range.scale),
+      )
     }
     case 'dequantize': {
-      const { source } = operation
+      const { source, target } = operation
       const { layout, range } = source
-      const dequantize = library.request(emitDequantize, range.zero)
-      const to = numbers(operation.target)
-      const pixels = layout.height * layout.width
-      return () => {
-        const run = dequantize()
-        return () => run(to, map(source), layout.channels, pixels, layout.channelBytes, range.scale)
-      }
+      return bindCall(
+        library.request(emitDequantize, range.zero),
+        numbers(target),
+        mapAddress(plan, source),
+        layout.channels,
+        layout.height * layout.width,
+        layout.channelBytes,
+        range.scale,
+      )
     }
     case 'spread':
       return bindSpread(context, operation)
@@ -88,48 +86,34 @@ export function bindByteStep(context: BindingContext, { operation }: ByteStep): 
       const offsets = Array.from({ length: height * width }, (_, k) =>
         offsetOf(source.layout, window, 0, Math.floor(k / width), k % width),
       )
-      const maximum = library.request(emitByteMaximum, offsets)
       const { layout } = target
-      const pixels = layout.height * layout.width
-      return () => {
-        const run = maximum()
-        return () =>
-          run(
-            map(target),
-            start(source),
-            layout.channels,
-            pixels,
-            layout.channelBytes,
-            source.layout.channelBytes,
-          )
-      }
+      return bindCall(
+        library.request(emitByteMaximum, offsets),
+        mapAddress(plan, target),
+        placeAddress(plan, source),
+        layout.channels,
+        layout.height * layout.width,
+        layout.channelBytes,
+        source.layout.channelBytes,
+      )
     }
     case 'mean': {
-      const { source } = operation
+      const { source, target } = operation
       const { layout, range } = source
-      const mean = library.request(emitByteMean, undefined)
-      const to = numbers(operation.target)
       const pixels = layout.height * layout.width
-      const scale = Math.fround(range.scale / pixels)
-      return () => {
-        const run = mean()
-        return () =>
-          run(to, map(source), layout.channels, pixels, layout.channelBytes, pixels * range.zero, scale)
-      }
+      return bindCall(
+        library.request(emitByteMean, undefined),
+        numbers(target),
+        mapAddress(plan, source),
+        layout.channels,
+        pixels,
+        layout.channelBytes,
+        pixels * range.zero,
+        Math.fround(range.scale / pixels),
+      )
     }
-    case 'move': {
-      const { sources, target, movement } = operation
-      const copy = library.request(emitByteCopy, undefined)
-      const merged = movement.moves.map(move => ({
-        source: map(sources[move.input]!),
-        move: mergeAxes(move),
-      }))
-      const whole = new Uint8Array(context.buffer, start(target), target.layout.bytes)
-      return () => () => {
-        if (movement.fill !== undefined) whole.fill(movement.fill)
-        for (const { source, move } of merged) copyMove(copy(), move, source, map(target), 1)
-      }
-    }
+    case 'move':
+      return bindMove(context, operation)
     default:
       return operation satisfies never
   }
@@ -144,7 +128,6 @@ function bindConvolution(
     throw new TypeError(`a convolution on bytes was planned as ${kernel.name}`)
   const { source, residual, target } = operation
   const { layout } = target
-  const pixels = layout.height * layout.width
   const lists = writeByteLists(buffer, planned.weights.address, operation, kernel)
   const convolve = library.request(emitByteConvolution, {
     group: kernel.group,
@@ -160,17 +143,17 @@ function bindConvolution(
       residual: { channelBytes: residual.layout.channelBytes, zero: residual.range.zero },
     }),
   })
-  const address = ({ name }: Place): number => plan.places.addresses.get(name)!
-  const added = residual === undefined ? 0 : address(residual) + residual.layout.front
-  const masks = masksOf(plan, target)
-  const tiles = tiledPixels(pixels) / (16 * kernel.vectors)
-  const from = address(source)
-  const to = address(target)
-  return () => {
-    const run = convolve()
-    const { records, recordsEnd, entries } = lists
-    return () => run(from, to, added, masks, tiles, records, recordsEnd, entries)
-  }
+  return bindCall(
+    convolve,
+    placeAddress(plan, source),
+    placeAddress(plan, target),
+    residual === undefined ? 0 : mapAddress(plan, residual),
+    masksOf(plan, target),
+    tiledPixels(layout.height * layout.width) / (16 * kernel.vectors),
+    lists.records,
+    lists.recordsEnd,
+    lists.entries,
+  )
 }
 
 function bindMatrix({ plan, planned, buffer, library }: BindingContext, operation: ByteMatrix): Binding {
@@ -188,36 +171,27 @@ function bindMatrix({ plan, planned, buffer, library }: BindingContext, operatio
   const sums = tablesEnd
   const { minusStep } = sizes
   writeByteRowRecords(buffer, records, layer, inputs)
-  const address = ({ name, layout }: Place): number => plan.places.addresses.get(name)! + layout.front
-  const from = address(source)
-  const to = target === undefined ? plan.addresses.get(linear.output)! : address(target)
+  const from = mapAddress(plan, source)
+  const to = target === undefined ? plan.addresses.get(linear.output)! : mapAddress(plan, target)
   const end = to + outputs * (target === undefined ? 4 : 1)
   const finish = library.request(emitByteRows, {
     bounds: linear.bounds,
     ...(target && { range: target.range }),
   })
+  const finishing = bindCall(finish, to, end, sums, minusStep, records)
   if (kernel.name === 'byte-lookup') {
     writeLookupWeights(buffer, weights, layer, inputs)
     const fill = library.request(emitLookupTables, { wide: isWideLookup(max) })
     const look = library.request(emitLookup, { max })
-    return () => {
-      const [runFill, runLook, runFinish] = [fill(), look(), finish()]
-      return () => {
-        runFill(from, tablesEnd, tables)
-        runLook(tables, tablesEnd, weights, records, sums, minusStep)
-        runFinish(to, end, sums, minusStep, records)
-      }
-    }
+    return bindInOrder(
+      bindCall(fill, from, tablesEnd, tables),
+      bindCall(look, tables, tablesEnd, weights, records, sums, minusStep),
+      finishing,
+    )
   }
   const { recordsEnd } = writeGatherLists(buffer, weights, layer, inputs)
   const gather = library.request(emitByteGather, undefined)
-  return () => {
-    const [runGather, runFinish] = [gather(), finish()]
-    return () => {
-      runGather(from, weights, recordsEnd, recordsEnd, sums, minusStep)
-      runFinish(to, end, sums, minusStep, records)
-    }
-  }
+  return bindInOrder(bindCall(gather, from, weights, recordsEnd, recordsEnd, sums, minusStep), finishing)
 }
 
 function bindDense({ plan, planned, buffer, library }: BindingContext, operation: ByteDense): Binding {
@@ -234,14 +208,18 @@ function bindDense({ plan, planned, buffer, library }: BindingContext, operation
     channelBytes: layout.channelBytes,
     planes: targetPlanes(target),
   })
-  const address = ({ name }: Place): number => plan.places.addresses.get(name)!
-  const [from, to] = [address(source), address(target)]
-  const masks = masksOf(plan, target)
-  const tiles = Math.ceil((layout.height * layout.width) / denseTile)
-  return () => {
-    const run = convolve()
-    return () => run(from, to, masks, tiles, offsets, filters, filters, filtersEnd, scratch)
-  }
+  return bindCall(
+    convolve,
+    placeAddress(plan, source),
+    placeAddress(plan, target),
+    masksOf(plan, target),
+    Math.ceil((layout.height * layout.width) / denseTile),
+    offsets,
+    filters,
+    filters,
+    filtersEnd,
+    scratch,
+  )
 }
 
 function bindSpread(
@@ -249,16 +227,15 @@ function bindSpread(
   { source, target }: Extract<ByteOperation, { readonly op: 'spread' }>,
 ): Binding {
   const { layout } = target
-  const { height, width, channels, channelBytes, front } = source.layout
-  const from = plan.places.addresses.get(source.name)! + front
-  const to = plan.places.addresses.get(target.name)!
+  const { height, width, channels, channelBytes } = source.layout
+  const from = mapAddress(plan, source)
+  const to = placeAddress(plan, target)
   const [rowStride, step] = layout.strides
-  const copies = planeCopies(layout, height, width).map(plane => ({
-    copy:
+  const copies = planeCopies(layout, height, width).map(plane =>
+    bindCall(
       (step === 1 || step === 2) && plane.columns <= widestRow
         ? library.request(emitRowCopy, { columns: plane.columns, step })
         : library.request(emitByteCopy, undefined),
-    numbers: [
       to + plane.target,
       from + plane.source.row * width + plane.source.column,
       channels,
@@ -269,12 +246,20 @@ function bindSpread(
       channelBytes,
       rowStride * width,
       step,
-    ],
+    ),
+  )
+  return bindInOrder(...copies)
+}
+
+function bindMove(
+  { plan, buffer, library }: BindingContext,
+  { sources, target, movement }: Extract<ByteOperation, { readonly op: 'move' }>,
+): Binding {
+  const moves = movement.moves.map(move => ({
+    source: mapAddress(plan, sources[move.input]!),
+    move: mergeAxes(move),
   }))
-  return () => {
-    const calls = copies.map(({ copy, numbers }) => ({ run: copy(), numbers }))
-    return () => {
-      for (const { run, numbers } of calls) run(...numbers)
-    }
-  }
+  const whole = new Uint8Array(buffer, placeAddress(plan, target), target.layout.bytes)
+  const copy = library.request(emitByteCopy, undefined)
+  return bindMoves(copy, moves, mapAddress(plan, target), whole, movement.fill)
 }
