@@ -12,6 +12,15 @@ export function visitSign(
   for (let index = list === 0 ? 0 : ends[list - 1]!; index < ends[list]!; index++) visit(positions[index]!)
 }
 
+/** The lists of a tensor: its own, or made from its assignment. */
+export function listsOf(weight: TernaryTensor): SignLists {
+  if (weight.lists !== undefined) return weight.lists
+  const { assignment, shape } = weight
+  const sink = new ListSink(assignment.length, shape[0] ?? 1, () => false)
+  sink.take(0, assignment, 0, assignment.length)
+  return sink.finish()
+}
+
 /** The levels of one filter: a copy where the tensor has lists, otherwise part of its assignment. */
 export function levelsOfFilter(weight: TernaryTensor, filter: number): Int8Array {
   const filters = weight.shape[0] ?? 1

@@ -3,7 +3,7 @@ import { countNonZeros, type Kernel } from './choose.ts'
 import { denseRunBytes } from './dense-runs.ts'
 import { byteRowsSizes } from './integer/byte-rows.ts'
 import type { ByteConvolution } from './integer/byte-step.ts'
-import { countSigns, maxCount } from './integer/requantize.ts'
+import { maxCount } from './integer/requantize.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
 
@@ -18,13 +18,17 @@ function byteListBytes(
   { linear, filters, source }: ByteConvolution,
   { group, wide }: Extract<Kernel, { readonly name: 'byte-lists' }>,
 ): number {
-  const counts = countSigns(linear.weight as TernaryTensor, filters.length, linear.depth)
+  const { ends } = linear.lists!
   const inPart = maxCount(source.range)
-  /** Entries of a list in parts, each filled up to whole groups. */
-  const entriesOf = (count: number): number =>
-    Math.floor(count / inPart) * Math.ceil(inPart / group) * group +
-    Math.ceil((count % inPart) / group) * group
-  const entries = counts.reduce((sum, { plus, minus }) => sum + entriesOf(plus) + entriesOf(minus), 0)
+  /** Entries of whole parts, each filled up to whole groups. */
+  const wholePart = Math.ceil(inPart / group) * group
+  let entries = 0
+  for (let list = 0, start = 0; list < ends.length; list++) {
+    const count = ends[list]! - start
+    const rest = count % inPart
+    entries += ((count - rest) / inPart) * wholePart + Math.ceil(rest / group) * group
+    start += count
+  }
   const parts = filters.reduce((sum, { parts }) => sum + parts, 0)
   return parts * byteRecordBytes + entries * (wide ? 4 : 2)
 }

@@ -1,5 +1,7 @@
 /** A model as the sequence of steps one image runs through: a layer with what is fused into it, or one node. */
 import type { PackedModel, PackedNode, PackedTensor } from '../file/types.ts'
+import type { SignLists } from '../tensors.ts'
+import { listsOf } from '../ternary-lists.ts'
 import type { ByteStep } from './integer/byte-step.ts'
 import { type Shape, sameShape } from './shape.ts'
 import type { Window } from './window.ts'
@@ -21,6 +23,8 @@ export interface LinearStep {
   readonly nodes: readonly PackedNode[]
   readonly input: string
   readonly weight: PackedTensor
+  /** Where the weights of each filter are +1 and where −1; of ternary ones with `filtersFirst`. */
+  readonly lists: SignLists | undefined
   /** [O] */
   readonly bias: Float32Array | undefined
   readonly alpha: number
@@ -133,6 +137,7 @@ function linearLayer(
       node,
       input,
       weight,
+      lists: weight.kind === 'ternary' ? listsOf(weight) : undefined,
       bias: bias?.data,
       alpha: 1,
       filters,
@@ -158,6 +163,7 @@ function linearLayer(
     node,
     input,
     weight,
+    lists: transB && weight.kind === 'ternary' ? listsOf(weight) : undefined,
     bias: data && Float32Array.from({ length: filters }, (_, o) => beta * data[data.length === 1 ? 0 : o]!),
     alpha,
     filters,

@@ -60,13 +60,12 @@ class Writer {
 }
 
 /** Calls `visit` with the place in output `o`, in ascending order, of each of its weights that has this sign. */
-export function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number) => void): void {
-  const weight = step.weight as TernaryTensor
-  if (weight.lists !== undefined && step.filtersFirst) {
-    visitList(weight.lists, o, sign, visit)
+function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number) => void): void {
+  if (step.lists !== undefined) {
+    visitList(step.lists, o, sign, visit)
     return
   }
-  const { assignment } = weight
+  const { assignment } = step.weight as TernaryTensor
   for (let k = 0; k < step.depth; k++) if (assignment[weightIndex(step, o, k)] === sign) visit(k)
 }
 

@@ -3,7 +3,7 @@ import type { ActivationRange, Int8Tensor, TernaryTensor } from '../../file/type
 import type { Shape } from '../shape.ts'
 import type { Bounds, LinearStep } from '../steps.ts'
 import type { ByteConvolution, ByteDense, ByteMatrixLayer } from './byte-step.ts'
-import { countSigns, type FilterRequantization, requantizeFilter } from './requantize.ts'
+import { type FilterRequantization, requantizeFilter } from './requantize.ts'
 
 /** Beyond this many positions a window's taps are not worth a plane each. */
 export const largestWindow = 1024
@@ -25,18 +25,21 @@ export function convolutionFits(
   if (step.residual !== undefined && residual === undefined) return 'the file has no range for what is added'
 
   const { positive, negative } = step.weight as TernaryTensor
-  const counts = countSigns(step.weight as TernaryTensor, step.filters, step.depth)
+  const { ends } = step.lists!
   const filters: FilterRequantization[] = []
-  for (const [o, count] of counts.entries()) {
+  for (let o = 0, start = 0; o < step.filters; o++) {
+    const [middle, end] = [ends[2 * o]!, ends[2 * o + 1]!]
     const numbers = {
-      ...count,
+      plus: middle - start,
+      minus: end - middle,
       positive: positive[positive.length === 1 ? 0 : o]!,
       negative: negative[negative.length === 1 ? 0 : o]!,
-      bias: step.bias?.[o] ?? 0,
+      bias: step.bias === undefined ? 0 : step.bias[o]!,
     }
     const filter = requantizeFilter(numbers, input, output, residual)
     if (filter === undefined) return `the scales of filter ${o} lie too far apart`
     filters.push(filter)
+    start = end
   }
   return { filters, ...bytesOfBounds(step.bounds, output) }
 }

@@ -1,10 +1,10 @@
 /** What a packer has to calibrate for a network to run on bytes. */
-import type { PackedModel, TernaryTensor } from '../../file/types.ts'
+import type { PackedModel } from '../../file/types.ts'
 import { inferShapes } from '../shapes.ts'
 import { fuseSteps, type LinearStep } from '../steps.ts'
 import { isByteDense, structureProblem } from './fit.ts'
 import { passesThrough } from './lower.ts'
-import { countSigns, maxSum } from './requantize.ts'
+import { maxSum } from './requantize.ts'
 
 export interface IntegerValue {
   readonly name: string
@@ -74,8 +74,8 @@ export function integerValues(model: PackedModel): readonly IntegerValue[] {
   }))
 }
 
-function levelsOf({ weight, filters, depth }: LinearStep): number {
-  const counts = countSigns(weight as TernaryTensor, filters, depth)
-  const most = counts.reduce((most, { plus, minus }) => Math.max(most, plus, minus), 1)
+function levelsOf({ lists }: LinearStep): number {
+  const { ends } = lists!
+  const most = ends.reduce((most, end, list) => Math.max(most, end - (ends[list - 1] ?? 0)), 1)
   return Math.max(listLevel, Math.min(0xff, Math.floor(maxSum / most)))
 }

@@ -1,5 +1,5 @@
 /** From the real magnitudes, bias and ranges of a ternary filter to the 16-bit numbers its kernel works with. */
-import type { ActivationRange, TernaryTensor } from '../../file/types.ts'
+import type { ActivationRange } from '../../file/types.ts'
 
 /**
  * What turns one filter's two sums of bytes into a byte. With `first` and `second` the sums of the bytes under the
@@ -35,13 +35,10 @@ export const maxCount = (range: ActivationRange): number => Math.floor(maxSum / 
 export const maxSum = 0x7fff
 const maxShift = 7
 
-/** How many weights of each sign a filter has. */
-export interface SignCounts {
+export interface FilterNumbers {
+  /** How many weights of each sign the filter has. */
   readonly plus: number
   readonly minus: number
-}
-
-export interface FilterNumbers extends SignCounts {
   /** Real magnitudes of +1 and −1, ≥ 0. */
   readonly positive: number
   readonly negative: number
@@ -68,37 +65,25 @@ export function requantizeFilter(
   const parts = Math.max(1, Math.ceil(Math.max(plus, minus) / maxCount(input)))
   // A single sum is at most 16 bits and stays so; what several add up to is bounded by the counts.
   const largestTotal = parts === 1 ? 0 : Math.abs(factor) * Math.max(smallerPart * first, second) * input.max
-  for (let shift = maxShift; shift >= 0; shift--) {
-    const multiplier = Math.round(factor * 2 ** (15 + shift))
-    const offset = Math.round(constant * 2 ** shift + 2 ** shift / 2)
-    const residualMultiplier = Math.round(residualFactor * 2 ** (8 + shift))
-    const total = largestTotal * 2 ** shift + parts
-    const largest = Math.max(Math.abs(multiplier), Math.abs(offset), residualMultiplier, total)
-    if (largest <= maxSum) {
-      const ratio = -Math.round(smallerPart * 2 ** 15)
+  const most = Math.max(
+    Math.abs(factor) * 0x8000,
+    Math.abs(constant + 0.5),
+    residualFactor * 0x100,
+    largestTotal,
+  )
+  let shift = maxShift
+  // Rounding takes off half at most: with so many bits the numbers do not fit.
+  while (shift >= 0 && most * (1 << shift) > maxSum + 0.5) shift--
+  for (; shift >= 0; shift--) {
+    const one = 1 << shift
+    const multiplier = Math.round(factor * 0x8000 * one)
+    const offset = Math.round(constant * one + one / 2)
+    const residualMultiplier = Math.round(residualFactor * 0x100 * one)
+    const total = largestTotal * one + parts
+    if (Math.max(Math.abs(multiplier), Math.abs(offset), residualMultiplier, total) <= maxSum) {
+      const ratio = -Math.round(smallerPart * 0x8000)
       return { plusFirst, ratio, multiplier, offset, residualMultiplier, shift, parts }
     }
   }
   return undefined
-}
-
-/** Counts the weights of each sign, filter by filter; `depth` weights a filter, filters first. */
-export function countSigns(weight: TernaryTensor, filters: number, depth: number): SignCounts[] {
-  const { lists } = weight
-  if (lists !== undefined) {
-    return Array.from({ length: filters }, (_, filter) => {
-      const [start, middle, end] = [2 * filter - 1, 2 * filter, 2 * filter + 1].map(at => lists.ends[at] ?? 0)
-      return { plus: middle! - start!, minus: end! - middle! }
-    })
-  }
-  const { assignment } = weight
-  return Array.from({ length: filters }, (_, filter) => {
-    let plus = 0
-    let minus = 0
-    for (let i = filter * depth; i < (filter + 1) * depth; i++) {
-      if (assignment[i]! > 0) plus++
-      else if (assignment[i]! < 0) minus++
-    }
-    return { plus, minus }
-  })
 }
