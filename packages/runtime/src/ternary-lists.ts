@@ -105,6 +105,24 @@ export class ListSink {
     }
   }
 
+  /** Of a filter behind all that were taken before: the places of +1 and of −1. */
+  takeLists(filter: number, plus: Uint16Array | Uint32Array, minus: Uint16Array | Uint32Array): void {
+    while (this.#filter < filter) this.#closeFilter()
+    const isTurned = this.#isTurned(filter)
+    this.#append(isTurned ? minus : plus)
+    this.#ends[2 * filter] = this.#length
+    this.#append(isTurned ? plus : minus)
+    this.#ends[2 * filter + 1] = this.#length
+    this.#filter++
+  }
+
+  #append(places: Uint16Array | Uint32Array): void {
+    const end = this.#length + places.length
+    this.#positions = withRoom(this.#positions, end)
+    this.#positions.set(places, this.#length)
+    this.#length = end
+  }
+
   finish(): SignLists {
     while (2 * this.#filter < this.#ends.length) this.#closeFilter()
     return { ends: this.#ends, positions: this.#positions.slice(0, this.#length) }
@@ -131,11 +149,8 @@ export class ListSink {
   }
 
   #closeFilter(): void {
-    const middle = this.#length
-    this.#length += this.#minusLength
-    this.#positions = withRoom(this.#positions, this.#length)
-    this.#positions.set(this.#minus.subarray(0, this.#minusLength), middle)
-    this.#ends[2 * this.#filter] = middle
+    this.#ends[2 * this.#filter] = this.#length
+    this.#append(this.#minus.subarray(0, this.#minusLength))
     this.#ends[2 * this.#filter + 1] = this.#length
     this.#minusLength = 0
     this.#filter++

@@ -41,13 +41,25 @@ export const i32 = {
   add: binary(0x6a),
   sub: binary(0x6b),
   mul: binary(0x6c),
+  and: binary(0x71),
+  or: binary(0x72),
+  shiftLeft: binary(0x74),
+  /** Copies of the sign come in. */
+  shiftRight: binary(0x75),
+  /** Zeros come in. */
+  shiftRightUnsigned: binary(0x76),
+  leadingZeros: (value: Code): Code => [value, 0x67],
+  isZero: (value: Code): Code => [value, 0x45],
   eq: binary(0x46),
+  lessThanSigned: binary(0x48),
   lessThan: binary(0x49), // unsigned
   atMost: binary(0x4d), // unsigned
   load: (address: Code, offset = 0): Code => [address, 0x28, at(offset)],
   load8: (address: Code, offset = 0): Code => [address, 0x2d, 0, unsigned(offset)], // zero-extended
   load16: (address: Code, offset = 0): Code => [address, 0x2f, 1, unsigned(offset)], // zero-extended
-  store: (address: Code, value: Code): Code => [address, value, 0x36, at(0)],
+  load8Signed: (address: Code, offset = 0): Code => [address, 0x2c, 0, unsigned(offset)], // sign-extended
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x36, at(offset)],
+  store16: (address: Code, value: Code): Code => [address, value, 0x3b, 1, 0],
   store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, unsigned(offset)],
 }
 
@@ -198,6 +210,15 @@ export const i32x4 = {
 export const select = (a: Code, b: Code, condition: Code): Code => [a, b, condition, 0x1b]
 
 export const when = (condition: Code, body: Code): Code => [condition, 0x04, 0x40, body, 0x0b]
+
+export const branch = (condition: Code, yes: Code, no: Code): Code => [
+  condition,
+  [0x04, 0x40],
+  yes,
+  0x05,
+  no,
+  0x0b,
+]
 
 export const repeatWhile = (condition: Code, body: Code): Code =>
   when(condition, [0x03, 0x40, body, condition, 0x0d, 0, 0x0b])

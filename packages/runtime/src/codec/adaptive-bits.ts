@@ -8,7 +8,9 @@ const longestMemory = 1000
 const one = 1 << 24
 
 /** rates[n]: the step, in 1/32768, of a probability that has seen n decisions. */
-const rates = Int32Array.from({ length: longestMemory + 1 }, (_, n) => Math.floor(65_536 / (2 * n + 3)))
+export const rates: Int32Array = Int32Array.from({ length: longestMemory + 1 }, (_, n) =>
+  Math.floor(65_536 / (2 * n + 3)),
+)
 
 export class AdaptiveBits {
   /** In 1/2²⁴: that the decision is 1. */

@@ -5,8 +5,9 @@ import type { TensorShape, WeightCodec } from './codec.ts'
 import { ByteModel, HalfModel } from './coded-values.ts'
 import { denseInt8, halves } from './dense.ts'
 import { RangeDecoder } from './range-decoder.ts'
-import { createTarget, fillTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
-import { codeAssignment, geometryOf } from './ternary-model.ts'
+import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import { geometryOf } from './ternary-model.ts'
+import { decodeAssignment } from './wasm/decode-assignment.ts'
 
 /** No payload says more than this many weights in a byte: what a short hostile file can ask for is bounded. */
 export const weightsPerByte = 1024
@@ -36,22 +37,23 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       const model = new HalfModel()
       const [magnitudes] = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
       const target = createTarget(shape, magnitudes, listed)
-      if (fixed) {
-        const [isNonZero, isNegative] = probabilities
-        fillTarget(target, shape.elements, () =>
-          coder.code(isNonZero, 0) === 0 ? 0 : 1 - 2 * coder.code(isNegative, 0),
-        )
-      } else {
-        codeAssignment(coder, target, geometryOf(shape), {
-          density: probabilities[0],
-          negative: probabilities[1],
-          memory,
-          set: 'plane',
-          mixed: name === 'max',
-          deadFilters: (flags & smallFlags.deadFilters) !== 0,
-          deadChannels: (flags & smallFlags.deadChannels) !== 0,
-        })
-      }
+      const [density, negative] = probabilities
+      decodeAssignment(
+        coder,
+        target,
+        geometryOf(shape),
+        fixed
+          ? { set: 'fixed', density, negative }
+          : {
+              density,
+              negative,
+              memory,
+              set: 'plane',
+              mixed: name === 'max',
+              deadFilters: (flags & smallFlags.deadFilters) !== 0,
+              deadChannels: (flags & smallFlags.deadChannels) !== 0,
+            },
+      )
       coder.expectEnd(reader, shortestString(shape))
       return ternaryTensor(shape, target, magnitudes)
     },

@@ -24,14 +24,14 @@ export interface Coded {
 export const contextSets = ['plane', 'kernel', 'matrix'] as const
 export type ContextSet = (typeof contextSets)[number]
 
-const densityClasses = 7
-const fineDensityClasses = 13
+export const densityClasses = 7
+export const fineDensityClasses = 13
 /** By left and up: none, one, two equal, two opposite. */
-const neighbourClasses = 4
-const largestPlace = 63
-const largestCount = 8
-const largestBalance = 2
-const balances = 2 * largestBalance + 1
+export const neighbourClasses = 4
+export const largestPlace = 63
+export const largestCount = 8
+export const largestBalance = 2
+export const balances: number = 2 * largestBalance + 1
 const zeroContexts = {
   plane: neighbourClasses * densityClasses,
   kernel: (largestPlace + 1) * (largestCount + 1) * neighbourClasses,
@@ -39,7 +39,14 @@ const zeroContexts = {
 } as const
 /** By the sum of left and up. */
 const signContexts = 5
-const startsAfter = 2
+/** Decisions that the tensor's own probabilities count for. */
+export const startsAfter = 2
+
+/** Contexts of a set for the decision about zero and for that about the sign, for each value below. */
+export const setSizes = (set: ContextSet): { readonly zeros: number; readonly signs: number } => ({
+  zeros: zeroContexts[set],
+  signs: set === 'kernel' ? signContexts * balances : signContexts,
+})
 
 /** 0 to `classes` − 1, the middle for a density that is the tensor's; 2^-`shift` × 16 classes for a factor of two. */
 function densityClass(relative: number, shift: number, classes = densityClasses): number {
@@ -66,8 +73,9 @@ export class SetLevels implements LevelCoder {
     this.#width = width
     this.#below = below
     this.#set = model.set
-    this.#zeros = zeroContexts[model.set]
-    this.#signs = model.set === 'kernel' ? signContexts * balances : signContexts
+    const { zeros, signs } = setSizes(model.set)
+    this.#zeros = zeros
+    this.#signs = signs
     const allZeros = 2 * this.#zeros
     const all = allZeros + 3 * this.#signs
     this.#bits = new AdaptiveBits(all, model.memory)

@@ -51,6 +51,27 @@ export class RangeDecoder implements BitCoder {
     return bit
   }
 
+  /** What has not been read. */
+  get rest(): Uint8Array {
+    return this.#bytes.subarray(this.#next)
+  }
+
+  get range(): number {
+    return this.#range
+  }
+
+  /** Where in the range the string points. */
+  get place(): number {
+    return this.#code
+  }
+
+  /** Goes on behind `taken` bytes of the rest, which somebody else has decoded. */
+  resume(range: number, place: number, taken: number): void {
+    this.#range = range
+    this.#code = place
+    this.#next += taken
+  }
+
   /**
    * Checks that the string was meant to end here: all its bytes are read, not more than three beyond them, and
    * its last one says something (an encoder leaves zeros at the end away) unless `shortest` forces its length.

@@ -81,9 +81,9 @@ export function log16(value: number): number {
 }
 
 /** The weight, in elements, of the tensor's own density in that of a channel or filter. */
-const prior = 16
+export const prior = 16
 /** Counts of non-zeros stop growing here, far beyond any layer, so that 16 × count stays below 2³¹. */
-const largestCount = 0x3ff_ffff
+export const largestSeen = 0x3ff_ffff
 
 /**
  * Codes an assignment (−1, 0, +1) weight by weight, row-major: is it zero; if not, is it negative. A decoder
@@ -127,7 +127,7 @@ export function codeAssignment(
       weights.fill(0, 2 * channels)
     }
     if (liveFilters[filter] === 0) continue
-    const channelBase = log16(Math.min(largestCount, filtersSeen * kernel) + prior) + densityLog
+    const channelBase = log16(Math.min(largestSeen, filtersSeen * kernel) + prior) + densityLog
     let filterCount = 0
     let filterLog = log16(density)
     let filterSeen = 0
@@ -153,12 +153,12 @@ export function codeAssignment(
           }
         }
       }
-      filterSeen = Math.min(largestCount, filterSeen + kernel)
+      filterSeen = Math.min(largestSeen, filterSeen + kernel)
       if (found > 0) {
         if (sink !== undefined && !isMatrix) sink.take(start, weights, 0, kernel)
-        filterCount = Math.min(largestCount, filterCount + found)
+        filterCount = Math.min(largestSeen, filterCount + found)
         filterLog = log16(16 * filterCount + density)
-        channelCount[channel] = Math.min(largestCount, channelCount[channel]! + found)
+        channelCount[channel] = Math.min(largestSeen, channelCount[channel]! + found)
         channelLog[channel] = log16(16 * channelCount[channel]! + density)
       }
     }
@@ -169,7 +169,7 @@ export function codeAssignment(
 }
 
 /** One decision each where `signalled`: 1 for a filter or channel that has weights other than zero. */
-function codeLive(
+export function codeLive(
   coder: BitCoder,
   signalled: boolean,
   count: number,

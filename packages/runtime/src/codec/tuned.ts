@@ -8,7 +8,9 @@ import { HalfModel } from './coded-values.ts'
 import { contextSets } from './levels.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
-import { codeAssignment, geometryOf, type ScanOrder, scan, scannedGeometry } from './ternary-model.ts'
+import { geometryOf, type ScanOrder, scan, scannedGeometry } from './ternary-model.ts'
+import { decodeAssignment } from './wasm/decode-assignment.ts'
+import { takeLevels } from './wasm/sign-lists.ts'
 
 /** The first byte: the magnitude layout, these, and the context set from `setShift` on. */
 export const tunedFlags = {
@@ -66,7 +68,7 @@ export const tunedCodec: WeightCodec = {
       // Only as they lie can weights go where they belong at once, and only a single term needs no look at another.
       const isDirect = target instanceof ListSink && !order.channelsFirst && !order.columnsFirst
       const coded = isDirect ? target : new Int8Array(shape.elements)
-      codeAssignment(
+      decodeAssignment(
         coder,
         coded,
         scannedGeometry(geometry, order),
@@ -88,7 +90,7 @@ export const tunedCodec: WeightCodec = {
       scan(geometry, order, place => {
         assignment[place] = coded[next++]!
       })
-      if (target instanceof ListSink) target.take(0, assignment, 0, assignment.length)
+      if (target instanceof ListSink) takeLevels(target, assignment, shape.filters)
       return ternaryTensor(shape, target, magnitude)
     })
     coder.expectEnd(reader, shortest)
