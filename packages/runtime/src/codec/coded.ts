@@ -38,11 +38,10 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       const [magnitudes] = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
       const target = createTarget(shape, magnitudes, listed)
       const [density, negative] = probabilities
-      decodeAssignment(
-        coder,
-        target,
-        geometryOf(shape),
-        fixed
+      decodeAssignment(coder, target, {
+        geometry: geometryOf(shape),
+        order: { channelsFirst: false, columnsFirst: false },
+        model: fixed
           ? { set: 'fixed', density, negative }
           : {
               density,
@@ -53,7 +52,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
               deadFilters: (flags & smallFlags.deadFilters) !== 0,
               deadChannels: (flags & smallFlags.deadChannels) !== 0,
             },
-      )
+      })
       coder.expectEnd(reader, shortestString(shape))
       return ternaryTensor(shape, target, magnitudes)
     },

@@ -52,17 +52,36 @@ export function scannedGeometry(
   }
 }
 
+/** How many weights lie between neighbours in the order in which they are coded. */
+export interface ScanSteps {
+  readonly filter: number
+  readonly channel: number
+  readonly row: number
+  readonly column: number
+}
+
+export function scanSteps(geometry: Geometry, order: ScanOrder): ScanSteps {
+  const { channels, rows, columns } = geometry
+  const inner = rows * columns
+  const outer = channels * inner
+  return {
+    filter: order.channelsFirst ? inner : outer,
+    channel: order.channelsFirst ? outer : inner,
+    row: order.columnsFirst ? 1 : columns,
+    column: order.columnsFirst ? columns : 1,
+  }
+}
+
 /** Calls `visit` with the place of each weight in the tensor, in the order in which they are coded. */
 export function scan(geometry: Geometry, order: ScanOrder, visit: (place: number) => void): void {
   const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
-  const kernel = rows * columns
-  const [outer, inner] = order.channelsFirst ? [kernel, filters * kernel] : [channels * kernel, kernel]
-  const [down, right] = order.columnsFirst ? [1, rows] : [columns, 1]
+  const steps = scanSteps(geometry, order)
   for (let filter = 0; filter < filters; filter++) {
     for (let channel = 0; channel < channels; channel++) {
-      const start = filter * outer + channel * inner
+      const start = filter * steps.filter + channel * steps.channel
       for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) visit(start + row * down + column * right)
+        for (let column = 0; column < columns; column++)
+          visit(start + row * steps.row + column * steps.column)
       }
     }
   }

@@ -8,9 +8,8 @@ import { HalfModel } from './coded-values.ts'
 import { contextSets } from './levels.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
-import { geometryOf, type ScanOrder, scan, scannedGeometry } from './ternary-model.ts'
+import { geometryOf, type ScanOrder } from './ternary-model.ts'
 import { decodeAssignment } from './wasm/decode-assignment.ts'
-import { takeLevels } from './wasm/sign-lists.ts'
 
 /** The first byte: the magnitude layout, these, and the context set from `setShift` on. */
 export const tunedFlags = {
@@ -65,14 +64,10 @@ export const tunedCodec: WeightCodec = {
     const decoded = magnitudes.map((magnitude, term): TernaryTensor => {
       const [density, negative] = probabilities[term]!
       const target = createTarget(shape, magnitude, listed && terms === 1)
-      // Only as they lie can weights go where they belong at once, and only a single term needs no look at another.
-      const isDirect = target instanceof ListSink && !order.channelsFirst && !order.columnsFirst
-      const coded = isDirect ? target : new Int8Array(shape.elements)
-      decodeAssignment(
-        coder,
-        coded,
-        scannedGeometry(geometry, order),
-        {
+      decodeAssignment(coder, target, {
+        geometry,
+        order,
+        model: {
           density,
           negative,
           memory: tunedMemory,
@@ -82,15 +77,8 @@ export const tunedCodec: WeightCodec = {
           deadChannels: (flags & tunedFlags.deadChannels) !== 0,
         },
         below,
-      )
-      if (coded instanceof ListSink) return ternaryTensor(shape, coded, magnitude)
-      below = coded
-      const assignment = target instanceof ListSink ? new Int8Array(shape.elements) : target
-      let next = 0
-      scan(geometry, order, place => {
-        assignment[place] = coded[next++]!
       })
-      if (target instanceof ListSink) takeLevels(target, assignment, shape.filters)
+      if (terms > 1 && !(target instanceof ListSink)) below = target.slice()
       return ternaryTensor(shape, target, magnitude)
     })
     coder.expectEnd(reader, shortest)

@@ -11,6 +11,10 @@ import {
   largestSeen,
   log16,
   prior,
+  type ScanOrder,
+  scan,
+  scannedGeometry,
+  scanSteps,
   type TernaryModel,
 } from '../ternary-model.ts'
 import { channelBytes, contextCounts, emitLevels, type LevelsSpec, ratesAt, stateAt } from './emit-levels.ts'
@@ -24,51 +28,79 @@ export interface FixedModel {
   readonly negative: number
 }
 
-/** As `codeAssignment` with a decoder. */
-export function decodeAssignment(
-  coder: RangeDecoder,
-  target: TernaryTarget,
-  geometry: Geometry,
-  model: TernaryModel | FixedModel,
-  below?: Int8Array,
-): void {
+/** What is decoded: levels in `order`, as a term above `below` where that is given. */
+export interface CodedAssignment {
+  readonly geometry: Geometry
+  readonly order: ScanOrder
+  readonly model: TernaryModel | FixedModel
+  /** The levels of the term before, as they lie in the tensor. */
+  readonly below?: Int8Array | undefined
+}
+
+/** As `codeAssignment` with a decoder, in any order. */
+export function decodeAssignment(coder: RangeDecoder, target: TernaryTarget, coded: CodedAssignment): void {
+  const { geometry, order, model, below } = coded
+  const { filters, channels, rows, columns } = geometry
+  const elements = filters * channels * rows * columns
   if (model.set === 'fixed') {
     const { density, negative } = model
-    const columns = geometry.channels * geometry.rows * geometry.columns
-    const flat = { filters: geometry.filters, channels: 1, rows: 1, columns }
-    if (decodeInWasm(coder, target, flat, model, undefined)) return
-    fillTarget(target, flat.filters * columns, () =>
-      coder.code(density, 0) === 0 ? 0 : 1 - 2 * coder.code(negative, 0),
-    )
-  } else if (model.mixed || !decodeInWasm(coder, target, geometry, model, below)) {
-    codeAssignment(coder, target, geometry, model, below)
+    const flat = { filters, channels: 1, rows: 1, columns: elements / filters }
+    if (decodeInWasm(coder, target, { ...coded, geometry: flat })) return
+    fillTarget(target, elements, () => (coder.code(density, 0) === 0 ? 0 : 1 - 2 * coder.code(negative, 0)))
+    return
   }
+  if (!model.mixed && decodeInWasm(coder, target, coded)) return
+  const scanned = scannedGeometry(geometry, order)
+  if (!order.channelsFirst && !order.columnsFirst) {
+    codeAssignment(coder, target, scanned, model, below)
+    return
+  }
+  const levels = new Int8Array(elements)
+  codeAssignment(coder, levels, scanned, model, below && inOrder(below, geometry, order))
+  const assignment = target instanceof ListSink ? new Int8Array(elements) : target
+  let next = 0
+  scan(geometry, order, place => {
+    assignment[place] = levels[next++]!
+  })
+  if (target instanceof ListSink) target.take(0, assignment, 0, elements)
+}
+
+function inOrder(levels: Int8Array, geometry: Geometry, order: ScanOrder): Int8Array {
+  const ordered = new Int8Array(levels.length)
+  let next = 0
+  scan(geometry, order, place => {
+    ordered[next++] = levels[place]!
+  })
+  return ordered
 }
 
 /** @returns false where the host refuses; nothing has been read then */
 function decodeInWasm(
   coder: RangeDecoder,
   target: TernaryTarget,
-  { filters, channels, rows, columns }: Geometry,
-  model: TernaryModel | FixedModel,
-  below: Int8Array | undefined,
+  { geometry, order, model, below }: CodedAssignment,
 ): boolean {
   const isFixed = model.set === 'fixed'
-  const kernel = rows * columns
-  const perFilter = channels * kernel
+  const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
+  const steps = scanSteps(geometry, order)
+  const elements = filters * channels * rows * columns
+  const perFilter = elements / geometry.filters
+  const isMatrix = rows * columns === 1
   const spec: LevelsSpec = {
     set: model.set,
     memory: isFixed ? 0 : model.memory,
     below: below !== undefined,
-    isMatrix: kernel === 1,
+    isMatrix,
   }
   const { zeros, all } = contextCounts(spec)
+  // Filter by filter, or all at once where the order goes through all of them; of a matrix the filter before is kept.
+  const atOnce = order.channelsFirst ? elements : perFilter
   const contextsAt = ratesAt + rates.byteLength
   const channelsAt = contextsAt + 8 * all
-  const channelsEnd = channelsAt + channelBytes * channels
-  const levelsAt = channelsEnd + perFilter
-  const belowAt = levelsAt + perFilter
-  const listsAt = Math.ceil((belowAt + perFilter) / 4) * 4
+  const aboveAt = channelsAt + channelBytes * channels
+  const levelsAt = aboveAt + perFilter
+  const belowAt = levelsAt + atOnce
+  const listsAt = Math.ceil((belowAt + (below === undefined ? 0 : atOnce)) / 4) * 4
   const workspace = openWorkspace()
   const decode = workspace?.prepare(emitLevels, spec)
   const lists = workspace && signLists(workspace, perFilter, listsAt)
@@ -80,7 +112,7 @@ function decodeInWasm(
   const liveChannels = live(!isFixed && model.deadChannels, channels)
   const { density, negative } = model
   const densityLog = log16(density)
-  const words = new Int32Array(buffer, 0, channelsEnd / 4)
+  const words = new Int32Array(buffer, 0, aboveAt / 4)
   const bytes = new Int8Array(buffer)
   words.set(rates, ratesAt / 4)
   const contexts = words.subarray(contextsAt / 4)
@@ -96,28 +128,42 @@ function decodeInWasm(
   }
   const { rest, range, place } = coder
   bytes.set(rest, lists!.end)
-  const state = [range, place, lists!.end, lists!.end + rest.length]
-  words.set(state, stateAt.range / 4)
+  words.set([range, place, lists!.end, lists!.end + rest.length], stateAt.range / 4)
 
+  const deliver = (filter: number, from: number): void => {
+    if (target instanceof ListSink) lists!.sort(target, filter, from)
+    else target.set(bytes.subarray(from, from + perFilter), filter * perFilter)
+  }
   const densityBase = densityLog - log16(256 / prior)
   let filtersSeen = 0
-  bytes.fill(0, channelsEnd, belowAt)
+  bytes.fill(0, aboveAt, belowAt)
+  if (order.channelsFirst && below !== undefined) bytes.set(below, belowAt)
   for (let filter = 0; filter < filters; filter++) {
-    if (spec.isMatrix) bytes.copyWithin(channelsEnd, levelsAt, belowAt)
-    bytes.fill(0, levelsAt, belowAt)
-    const start = filter * perFilter
-    if (liveFilters[filter] !== 0) {
+    let from = levelsAt
+    if (order.channelsFirst) {
+      from += filter * steps.filter
+    } else {
+      if (isMatrix) bytes.copyWithin(aboveAt, levelsAt, belowAt)
+      bytes.fill(0, levelsAt, belowAt)
+      const start = filter * perFilter
       if (below !== undefined) bytes.set(below.subarray(start, start + perFilter), belowAt)
-      const channelBase = log16(Math.min(largestSeen, filtersSeen * kernel) + prior) + densityBase
-      const toAbove = spec.isMatrix ? -perFilter : 0
+    }
+    if (liveFilters[filter] !== 0) {
+      const counted = Math.min(largestSeen, filtersSeen * rows * columns)
+      const channelBase = log16(counted + prior) + densityBase
+      // Above the first filter lies nothing: the weight itself, before it is written.
+      const toAbove = isMatrix && filter > 0 ? -steps.filter : 0
       decode(
-        levelsAt,
+        from,
         toAbove,
-        perFilter,
+        atOnce,
         channelsAt,
-        channelsEnd,
+        aboveAt,
         rows,
         columns,
+        steps.column,
+        steps.row,
+        steps.channel,
         channelBase,
         density,
         densityBase,
@@ -125,9 +171,11 @@ function decodeInWasm(
       )
       filtersSeen++
     }
-    if (target instanceof ListSink) lists!.sort(target, filter, levelsAt)
-    else target.set(bytes.subarray(levelsAt, belowAt), start)
+    if (!order.channelsFirst) deliver(filter, from)
   }
-  coder.resume(words[stateAt.range / 4]!, words[stateAt.code / 4]!, words[stateAt.next / 4]! - lists!.end)
+  if (order.channelsFirst) {
+    for (let filter = 0; filter < geometry.filters; filter++) deliver(filter, levelsAt + filter * perFilter)
+  }
+  coder.resume(words[stateAt.range / 4]!, words[stateAt.place / 4]!, words[stateAt.next / 4]! - lists!.end)
   return true
 }

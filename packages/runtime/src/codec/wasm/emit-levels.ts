@@ -26,7 +26,7 @@ import {
 import { largestSeen, prior } from '../ternary-model.ts'
 
 /** Where in memory the decoder's state lies: 32 bits each. */
-export const stateAt = { range: 0, code: 4, next: 8, end: 12 } as const
+export const stateAt = { range: 0, place: 4, next: 8, end: 12 } as const
 /** rates[n], 32 bits each, of `AdaptiveBits`. */
 export const ratesAt = 64
 /** Of one channel: how many weights were not zero, 16 × log2 of that, whether it has any; 32 bits each. */
@@ -57,7 +57,8 @@ const constant = i32.const
 
 /**
  * Call with (levels, step to the row above the first one, step to the term below, channels, end of channels, rows, columns,
- * 16 log2 of what the channels' counts compare with, the same for the tensor's density, contexts). The levels of the filter must be zero.
+ * steps from a weight to the next column, row and channel, 16 log2 of what the channels' counts compare with, the tensor's
+ * density, 16 log2 of that over what counts start with, contexts). All levels of the filter must be 0.
  */
 export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
   const { set: contexts, memory } = spec
@@ -68,22 +69,11 @@ export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
   const isKernel = contexts === 'kernel'
   const { zeros, signs } = contexts === 'fixed' ? { zeros: 0, signs: 0 } : setSizes(contexts)
   const seenAt = 4 * contextCounts(spec).all
-  return defineFunction(name, new Array(11).fill('i32'), (parameters, local) => {
-    const [
-      levels,
-      firstUp,
-      toBelow,
-      channels,
-      channelsEnd,
-      rows,
-      columns,
-      channelBase,
-      density,
-      densityLog,
-      first,
-    ] = parameters as Locals<11>
+  return defineFunction(name, new Array(14).fill('i32'), (parameters, local) => {
+    const [levels, firstUp, toBelow, channels, channelsEnd, rows, columns] = parameters as Locals<7>
+    const [right, down, inner, channelBase, density, densityLog, first] = parameters.slice(7) as Locals<7>
     const number = (): Local => local('i32')
-    const [range, code, next, end] = [number(), number(), number(), number()]
+    const [range, point, next, end] = [number(), number(), number(), number()]
     const [bound, bit, context, probability, seen] = [number(), number(), number(), number(), number()]
     const [row, column, toUp, left, up, neighbours, level] = [
       number(),
@@ -94,6 +84,7 @@ export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
       number(),
       number(),
     ]
+    const [nextRow, nextChannel] = [number(), number()]
     const [densityClass, place, count, balance, below] = [number(), number(), number(), number(), number()]
     const [found, filterCount, filterLog, filterSeen] = [number(), number(), number(), number()]
 
@@ -127,13 +118,13 @@ export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
           constant(4),
         ),
       ),
-      set(bit, i32.lessThan(get(code), get(bound))),
+      set(bit, i32.lessThan(get(point), get(bound))),
       set(range, select(get(bound), i32.sub(get(range), get(bound)), get(bit))),
-      set(code, i32.sub(get(code), select(constant(0), get(bound), get(bit)))),
+      set(point, i32.sub(get(point), select(constant(0), get(bound), get(bit)))),
       repeatWhile(i32.lessThan(get(range), constant(0x1_0000)), [
         set(range, i32.shiftLeft(get(range), constant(8))),
-        set(code, i32.shiftLeft(get(code), constant(8))),
-        when(i32.lessThan(get(next), get(end)), set(code, i32.or(get(code), i32.load8(get(next))))),
+        set(point, i32.shiftLeft(get(point), constant(8))),
+        when(i32.lessThan(get(next), get(end)), set(point, i32.or(get(point), i32.load8(get(next))))),
         advance(next, constant(1)),
       ]),
     ]
@@ -265,12 +256,14 @@ export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
           i32.store8(get(levels), get(level)),
           set(left, get(level)),
           advance(found, i32.and(get(level), constant(1))),
-          advance(levels, constant(1)),
+          advance(levels, get(right)),
           advance(column, constant(-1)),
         ]),
-        set(toUp, i32.sub(constant(0), get(columns))),
+        advance(levels, get(nextRow)),
+        set(toUp, i32.sub(constant(0), get(down))),
         advance(row, constant(-1)),
       ]),
+      advance(levels, get(nextChannel)),
       advance(filterSeen, i32.mul(get(rows), get(columns))),
       set(filterSeen, atMost(filterSeen, largestSeen)),
       when(get(found), [
@@ -287,19 +280,21 @@ export function emitLevels(name: string, spec: LevelsSpec): WasmFunction {
     ]
     return [
       set(range, i32.load(constant(0), stateAt.range)),
-      set(code, i32.load(constant(0), stateAt.code)),
+      set(point, i32.load(constant(0), stateAt.place)),
       set(next, i32.load(constant(0), stateAt.next)),
       set(end, i32.load(constant(0), stateAt.end)),
       set(filterLog, log16(density)),
+      set(nextRow, i32.sub(get(down), i32.mul(get(columns), get(right)))),
+      set(nextChannel, i32.sub(get(inner), i32.mul(get(rows), get(down)))),
       repeatWhile(i32.lessThan(get(channels), get(channelsEnd)), [
         branch(i32.load(get(channels), 8), decodeKernel, [
-          advance(levels, i32.mul(get(rows), get(columns))),
+          advance(levels, get(inner)),
           set(left, constant(0)),
         ]),
         advance(channels, constant(channelBytes)),
       ]),
       i32.store(constant(0), get(range), stateAt.range),
-      i32.store(constant(0), get(code), stateAt.code),
+      i32.store(constant(0), get(point), stateAt.place),
       i32.store(constant(0), get(next), stateAt.next),
     ]
   })

@@ -1,7 +1,7 @@
 /** Lists of the places of +1 and −1 in a filter, made in WebAssembly. */
 import type { ListSink } from '../../ternary-lists.ts'
 import { emitSigns, signEndsAt } from './emit-signs.ts'
-import { openWorkspace, type Workspace } from './workspace.ts'
+import type { Workspace } from './workspace.ts'
 
 export interface SignLists {
   /** Behind the lists in the workspace. */
@@ -31,23 +31,5 @@ export function signLists(workspace: Workspace, perFilter: number, address: numb
         new List(buffer, minusAt, (minusEnd! - minusAt) / size),
       )
     },
-  }
-}
-
-/** Hands the levels of a whole tensor to a sink. */
-export function takeLevels(sink: ListSink, levels: Int8Array, filters: number): void {
-  const perFilter = levels.length / filters
-  const levelsAt = signEndsAt + 8
-  const workspace = openWorkspace()
-  const lists = workspace && signLists(workspace, perFilter, Math.ceil((levelsAt + perFilter) / 4) * 4)
-  const buffer = lists && workspace.reserve(lists.end)
-  if (buffer === undefined) {
-    sink.take(0, levels, 0, levels.length)
-    return
-  }
-  const bytes = new Int8Array(buffer)
-  for (let filter = 0; filter < filters; filter++) {
-    bytes.set(levels.subarray(filter * perFilter, (filter + 1) * perFilter), levelsAt)
-    lists!.sort(sink, filter, levelsAt)
   }
 }
