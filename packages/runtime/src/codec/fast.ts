@@ -3,8 +3,16 @@ import type { ByteReader } from '../byte-reader.ts'
 import { ListSink } from '../ternary-lists.ts'
 import type { TensorShape, WeightCodec } from './codec.ts'
 import { shortestString } from './coded.ts'
-import { createTarget, magnitudeBytes, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
+import {
+  createTarget,
+  magnitudeBytes,
+  magnitudeLayouts,
+  readMagnitudes,
+  type TernaryTarget,
+  ternaryTensor,
+} from './ternary.ts'
 import { geometryOf } from './ternary-model.ts'
+import { decodeStatesInWasm } from './wasm/decode-states.ts'
 
 export const fastLanes = 4
 /** Frequencies of a context add up to 2¹². */
@@ -53,17 +61,35 @@ export const fastCodec: WeightCodec = {
     }
     const [magnitudes] = readMagnitudes(reader, shape, layout)
     const spans = readSpans(reader, (flags & oneContextFlag) !== 0)
-    const { elements } = shape
+    const states = reader.take(4 * fastLanes)
+    const view = new DataView(states.buffer, states.byteOffset, states.length)
+    const first = [0, 4, 8, 12].map(at => view.getInt32(at, true))
+    if (Math.min(...first) < lowestState) throw reader.failure('file/damaged', 'expected states from 2^15')
+    const string = { states: first, spans, bytes: reader.take(reader.remaining) }
     const target = createTarget(shape, magnitudes, listed)
-    const sink = target instanceof ListSink ? target : undefined
-    const decoded = decodeStates(reader, fastBlocks(shape), spans, sink, elements)
-    if (sink !== undefined) return ternaryTensor(shape, sink, magnitudes)
-    return ternaryTensor(
-      shape,
-      elements === decoded.length ? decoded : decoded.slice(0, elements),
-      magnitudes,
-    )
+    const end = decodeStatesInWasm(string, shape, target) ?? decodeStates(string, shape, target)
+    if (!end.isPadded) throw reader.failure('file/damaged', 'expected zeros behind the last weight')
+    if (end.states.some(state => state !== lowestState) || end.next !== string.bytes.length) {
+      throw reader.failure('file/damaged', 'the coded weights do not end where their bytes do')
+    }
+    return ternaryTensor(shape, target, magnitudes)
   },
+}
+
+/** What four interleaved decoders start from. */
+export interface FastString {
+  readonly states: readonly number[]
+  /** As `readSpans` makes them. */
+  readonly spans: Int32Array
+  readonly bytes: Uint8Array
+}
+
+export interface FastEnd {
+  readonly states: readonly number[]
+  /** How many bytes were asked for. */
+  readonly next: number
+  /** Whether what lies behind the last weight is 0. */
+  readonly isPadded: boolean
 }
 
 /**
@@ -96,28 +122,21 @@ function readSpans(reader: ByteReader, one: boolean): Int32Array {
 
 /**
  * One lane's step is written out four times: the four do not wait for each other. A sink takes the levels
- * 256 blocks at a time; what is returned are then the last of them.
+ * 256 blocks at a time.
  */
 function decodeStates(
-  reader: ByteReader,
-  { rows, columns, weights }: FastBlocks,
-  spans: Int32Array,
-  sink: ListSink | undefined,
-  elements: number,
-): Int8Array {
+  { states, spans, bytes }: FastString,
+  shape: TensorShape,
+  target: TernaryTarget,
+): FastEnd {
+  const { rows, columns, weights } = fastBlocks(shape)
+  const { elements } = shape
+  const sink = target instanceof ListSink ? target : undefined
   const unit = 4 * rows * columns
   const window = sink === undefined ? weights : Math.min(weights, windowUnits * unit)
   const a = new Int8Array(window)
   let windowStart = 0
-  const states = reader.take(4 * fastLanes)
-  const view = new DataView(states.buffer, states.byteOffset, states.length)
-  let x0 = view.getInt32(0, true)
-  let x1 = view.getInt32(4, true)
-  let x2 = view.getInt32(8, true)
-  let x3 = view.getInt32(12, true)
-  const bytes = reader.take(reader.remaining)
-  if (Math.min(x0, x1, x2, x3) < lowestState)
-    throw reader.failure('file/damaged', 'expected states from 2^15')
+  let [x0, x1, x2, x3] = states as [number, number, number, number]
   let next = 0
   const block = rows * columns
   const b1 = block
@@ -194,14 +213,14 @@ function decodeStates(
       }
     }
   }
-  if (a.subarray(elements - windowStart).some(level => level !== 0))
-    throw reader.failure('file/damaged', 'expected zeros behind the last weight')
-  sink?.take(windowStart, a, 0, elements - windowStart)
-  const isEnd = x0 === lowestState && x1 === lowestState && x2 === lowestState && x3 === lowestState
-  if (!isEnd || next !== bytes.length) {
-    throw reader.failure('file/damaged', 'the coded weights do not end where their bytes do')
+  const last = a.subarray(0, elements - windowStart)
+  if (target instanceof ListSink) target.take(windowStart, last, 0, last.length)
+  else target.set(last)
+  return {
+    states: [x0, x1, x2, x3],
+    next,
+    isPadded: a.subarray(last.length).every(level => level === 0),
   }
-  return a
 }
 
 /** The two bytes at `start`; zeros beyond the string, whose end is checked in time. */
