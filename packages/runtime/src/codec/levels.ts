@@ -42,9 +42,9 @@ const signContexts = 5
 /** Decisions that the tensor's own probabilities count for. */
 export const startsAfter = 2
 
-/** Contexts of a set for the decision about zero and for that about the sign, for each value below. */
-export const setSizes = (set: ContextSet): { readonly zeros: number; readonly signs: number } => ({
-  zeros: zeroContexts[set],
+/** Contexts of a set, or of none, for the decision about zero and for that about the sign, for each value below. */
+export const setSizes = (set: ContextSet | 'fixed'): { readonly zeros: number; readonly signs: number } => ({
+  zeros: set === 'fixed' ? densityClasses : zeroContexts[set],
   signs: set === 'kernel' ? signContexts * balances : signContexts,
 })
 

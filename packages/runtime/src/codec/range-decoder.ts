@@ -61,14 +61,14 @@ export class RangeDecoder implements BitCoder {
   }
 
   /** Where in the range the string points. */
-  get place(): number {
+  get point(): number {
     return this.#code
   }
 
   /** Goes on behind `taken` bytes of the rest, which somebody else has decoded. */
-  resume(range: number, place: number, taken: number): void {
+  resume(range: number, point: number, taken: number): void {
     this.#range = range
-    this.#code = place
+    this.#code = point
     this.#next += taken
   }
 

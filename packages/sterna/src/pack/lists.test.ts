@@ -3,11 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { load, loadModel, type PackedModel, readSterna, type TernaryTensor } from 'sterna-runtime'
-import { ByteReader, fastCodec, maxCodec, smallCodec } from 'sterna-runtime/format'
+import { ByteReader } from 'sterna-runtime/format'
 import { Random } from '../core/index.ts'
-import { encodeContexts, encodeTuned } from './encode-coded.ts'
-import { encodeFast } from './encode-fast.ts'
-import { type EncodedTensor, encodeTensor } from './encode-tensor.ts'
+import { encodeTensor } from './encode-tensor.ts'
+import { randomPayloads } from './testing/random-payloads.ts'
 import { writeSterna } from './write-sterna.ts'
 
 const fixtures = path.resolve(import.meta.dirname, '../../../../test/fixtures/format')
@@ -15,37 +14,13 @@ const fixtures = path.resolve(import.meta.dirname, '../../../../test/fixtures/fo
 test('every codec decodes tensors of any shape into the lists of what it decodes densely', () => {
   const random = new Random(11)
   for (let round = 0; round < 120; round++) {
-    const dims = Array.from({ length: random.below(5) }, () => 1 + random.below(8))
-    const elements = dims.reduce((product, size) => product * size, 1)
-    const shape = { dims, elements, filters: dims[0] ?? 1 }
-    const zeros = random.below(3) === 0 ? 0 : random.uniform()
-    const assignment = Int8Array.from({ length: elements }, () =>
-      random.uniform() < zeros ? 0 : random.below(2) * 2 - 1,
-    )
-    const scale = Uint16Array.from({ length: shape.filters }, () => [0x3c00, 0xb800][random.below(2)]!)
-    const magnitudes = Uint16Array.of(0x3c00, 0x3800, ...scale)
-    const stored = { shape, layout: 'scaled' as const, magnitudes, assignment }
-    const order = { channelsFirst: random.below(3) === 0, columnsFirst: random.below(3) === 0 }
-    const one = Float32Array.of(1)
-    const plain = { kind: 'ternary', shape: dims, assignment, positive: one, negative: one } as const
-    const payloads: readonly EncodedTensor[] = [
-      encodeTensor(plain, 'w', 'plain'),
-      encodeTensor(plain, 'w', 'small'),
-      { codec: smallCodec, payload: encodeContexts(stored, 4, false) },
-      { codec: maxCodec, payload: encodeContexts(stored, 4, true) },
-      { codec: fastCodec, payload: encodeFast(stored) },
-      encodeTuned(
-        stored,
-        { set: (['plane', 'kernel', 'matrix'] as const)[round % 3]!, order },
-        round % 5 === 0,
-      ),
-    ]
-    for (const { codec, payload } of payloads) {
+    const { shape, plain, scaled } = randomPayloads(random, round)
+    for (const { codec, payload } of [...plain, ...scaled]) {
       const decode = (listed: boolean) =>
         codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, listed) as TernaryTensor
       const [dense, listed] = [decode(false), decode(true)]
       assert.ok(listed.lists !== undefined && dense.lists === undefined)
-      assert.deepEqual(plainLists(listed), listsOf(dense), `${codec.name} [${dims}]`)
+      assert.deepEqual(plainLists(listed), listsOf(dense), `${codec.name} [${shape.dims}]`)
       const { lists: _, ...rest } = listed
       assert.deepEqual(rest, dense)
     }

@@ -1,7 +1,7 @@
 /** Decodes ternary weights: in WebAssembly where the host allows it and the model has one context a decision. */
 import { ListSink } from '../../ternary-lists.ts'
 import { rates } from '../adaptive-bits.ts'
-import { startsAfter } from '../levels.ts'
+import { setSizes, startsAfter } from '../levels.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
 import { fillTarget, type TernaryTarget } from '../ternary.ts'
 import {
@@ -17,9 +17,9 @@ import {
   scanSteps,
   type TernaryModel,
 } from '../ternary-model.ts'
-import { channelBytes, contextCounts, emitLevels, type LevelsSpec, ratesAt, stateAt } from './emit-levels.ts'
-import { signLists } from './sign-lists.ts'
-import { openWorkspace } from './workspace.ts'
+import { at, channelBytes, modelKinds, ratesAt, type Word } from './layout.ts'
+import { listsAt, sortSigns } from './sort-signs.ts'
+import { openWorkspace, setWords } from './workspace.ts'
 
 /** Two probabilities that stay as they are, in 1/65536: that a weight is not zero, and that it is negative then. */
 export interface FixedModel {
@@ -83,58 +83,70 @@ function decodeInWasm(
   const isFixed = model.set === 'fixed'
   const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
   const steps = scanSteps(geometry, order)
-  const elements = filters * channels * rows * columns
-  const perFilter = elements / geometry.filters
-  const isMatrix = rows * columns === 1
-  const spec: LevelsSpec = {
-    set: model.set,
-    memory: isFixed ? 0 : model.memory,
-    below: below !== undefined,
-    isMatrix,
-  }
-  const { zeros, all } = contextCounts(spec)
+  const perFilter = (filters * channels * rows * columns) / geometry.filters
+  const { zeros, signs } = setSizes(isFixed ? 'fixed' : model.set)
+  const all = 2 * zeros + 3 * signs
   // Filter by filter, or all at once where the order goes through all of them; of a matrix the filter before is kept.
-  const atOnce = order.channelsFirst ? elements : perFilter
+  const levelBytes = order.channelsFirst ? perFilter * geometry.filters : perFilter
   const contextsAt = ratesAt + rates.byteLength
   const channelsAt = contextsAt + 8 * all
   const aboveAt = channelsAt + channelBytes * channels
   const levelsAt = aboveAt + perFilter
-  const belowAt = levelsAt + atOnce
-  const listsAt = Math.ceil((belowAt + (below === undefined ? 0 : atOnce)) / 4) * 4
-  const workspace = openWorkspace()
-  const decode = workspace?.prepare(emitLevels, spec)
-  const lists = workspace && signLists(workspace, perFilter, listsAt)
-  const buffer = lists && workspace.reserve(lists.end + coder.rest.length)
-  if (decode === undefined || buffer === undefined) return false
+  const belowAt = levelsAt + levelBytes
+  const lists = listsAt(below === undefined ? belowAt : belowAt + levelBytes, perFilter)
+  const workspace = openWorkspace(lists.end + coder.rest.length)
+  if (workspace === undefined) return false
 
   const live = (signalled: boolean, count: number) => codeLive(coder, signalled, count, () => false)
   const liveFilters = live(!isFixed && model.deadFilters, filters)
   const liveChannels = live(!isFixed && model.deadChannels, channels)
+  const { rest, range, point } = coder
   const { density, negative } = model
   const densityLog = log16(density)
-  const words = new Int32Array(buffer, 0, aboveAt / 4)
+  const densityBase = densityLog - log16(256 / prior)
+  const { buffer } = workspace.memory
   const bytes = new Int8Array(buffer)
-  words.set(rates, ratesAt / 4)
-  const contexts = words.subarray(contextsAt / 4)
+  const memory = new Int32Array(buffer, 0, aboveAt / 4)
+  setWords(memory, {
+    range,
+    point,
+    next: lists.end,
+    end: lists.end + rest.length,
+    channels: channelsAt,
+    channelsEnd: aboveAt,
+    rows,
+    columns,
+    toColumn: steps.column,
+    toRow: steps.row,
+    toChannel: steps.channel,
+    toBelow: below === undefined ? 0 : levelBytes,
+    kind: modelKinds.indexOf(model.set),
+    density,
+    densityBase,
+    contexts: contextsAt,
+    zeros,
+    signs,
+    toSeen: 4 * all,
+    memory: isFixed ? 0 : model.memory,
+  })
+  memory.set(rates, ratesAt / 4)
+  const contexts = memory.subarray(contextsAt / 4)
   const unit = isFixed ? 1 : 1 << 16
-  contexts.fill(unit * density, 0, zeros)
-  contexts.fill(unit * negative, zeros, all)
+  contexts.fill(unit * density, 0, 2 * zeros)
+  contexts.fill(unit * negative, 2 * zeros, all)
   contexts.fill(startsAfter, all, 2 * all)
   for (let channel = 0; channel < channels; channel++) {
-    const at = (channelsAt + channelBytes * channel) / 4
-    words[at] = 0
-    words[at + 1] = densityLog
-    words[at + 2] = liveChannels[channel]!
+    const at = 2 * all + (channelBytes / 4) * channel
+    contexts[at] = 0
+    contexts[at + 1] = densityLog
+    contexts[at + 2] = liveChannels[channel]!
   }
-  const { rest, range, place } = coder
-  bytes.set(rest, lists!.end)
-  words.set([range, place, lists!.end, lists!.end + rest.length], stateAt.range / 4)
+  bytes.set(rest, lists.end)
 
   const deliver = (filter: number, from: number): void => {
-    if (target instanceof ListSink) lists!.sort(target, filter, from)
+    if (target instanceof ListSink) sortSigns(workspace, target, filter, from, lists)
     else target.set(bytes.subarray(from, from + perFilter), filter * perFilter)
   }
-  const densityBase = densityLog - log16(256 / prior)
   let filtersSeen = 0
   bytes.fill(0, aboveAt, belowAt)
   if (order.channelsFirst && below !== undefined) bytes.set(below, belowAt)
@@ -143,32 +155,15 @@ function decodeInWasm(
     if (order.channelsFirst) {
       from += filter * steps.filter
     } else {
-      if (isMatrix) bytes.copyWithin(aboveAt, levelsAt, belowAt)
+      if (rows * columns === 1) bytes.copyWithin(aboveAt, levelsAt, belowAt)
       bytes.fill(0, levelsAt, belowAt)
       const start = filter * perFilter
       if (below !== undefined) bytes.set(below.subarray(start, start + perFilter), belowAt)
     }
     if (liveFilters[filter] !== 0) {
       const counted = Math.min(largestSeen, filtersSeen * rows * columns)
-      const channelBase = log16(counted + prior) + densityBase
-      // Above the first filter lies nothing: the weight itself, before it is written.
-      const toAbove = isMatrix && filter > 0 ? -steps.filter : 0
-      decode(
-        from,
-        toAbove,
-        atOnce,
-        channelsAt,
-        aboveAt,
-        rows,
-        columns,
-        steps.column,
-        steps.row,
-        steps.channel,
-        channelBase,
-        density,
-        densityBase,
-        contextsAt,
-      )
+      const toAbove = rows * columns === 1 && filter > 0 ? -steps.filter : 0
+      workspace.decodeLevels(from, toAbove, log16(counted + prior) + densityBase)
       filtersSeen++
     }
     if (!order.channelsFirst) deliver(filter, from)
@@ -176,6 +171,7 @@ function decodeInWasm(
   if (order.channelsFirst) {
     for (let filter = 0; filter < geometry.filters; filter++) deliver(filter, levelsAt + filter * perFilter)
   }
-  coder.resume(words[stateAt.range / 4]!, words[stateAt.place / 4]!, words[stateAt.next / 4]! - lists!.end)
+  const word = (name: Word): number => memory[at(name) / 4]!
+  coder.resume(word('range'), word('point'), word('next') - lists.end)
   return true
 }

@@ -1,57 +1,50 @@
-/** Memory that decoders in WebAssembly share, and the functions that work on it. */
-import { assembleModule, type WasmFunction } from '../../assembler/module.ts'
+/** The decoders' memory, and their functions on it. */
+import { decoders } from './decoders.ts'
+import { at, type Word } from './layout.ts'
 
 type Decoder = (...numbers: number[]) => void
 
 const pageBytes = 0x1_0000
 
-export class Workspace {
-  readonly #memory = new WebAssembly.Memory({ initial: 1 })
-  readonly #functions = new Map<unknown, Map<string, Decoder>>()
-
-  get buffer(): ArrayBuffer {
-    return this.#memory.buffer
-  }
-
-  /** The function that `emit` writes for these options; undefined where a page's policy forbids compiling. */
-  prepare<Options>(
-    emit: (name: string, options: Options) => WasmFunction,
-    options: Options,
-  ): Decoder | undefined {
-    const made = this.#functions.get(emit) ?? new Map<string, Decoder>()
-    this.#functions.set(emit, made)
-    const key = JSON.stringify(options)
-    const known = made.get(key)
-    if (known !== undefined) return known
-    try {
-      const module = new WebAssembly.Module(assembleModule([emit('decode', options)]))
-      const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } })
-      made.set(key, exports.decode as Decoder)
-    } catch {}
-    return made.get(key)
-  }
-
-  /** The memory, grown to `bytes` at least; undefined where there is not so much. */
-  reserve(bytes: number): ArrayBuffer | undefined {
-    try {
-      const missing = bytes - this.#memory.buffer.byteLength
-      if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes))
-      return this.#memory.buffer
-    } catch {
-      return undefined
-    }
-  }
+export interface Workspace {
+  readonly memory: WebAssembly.Memory
+  /** Decodes the levels of a filter: `source/levels.ts`. */
+  readonly decodeLevels: Decoder
+  /** Decodes blocks of a `fast` payload: `source/states.ts`. */
+  readonly decodeStates: Decoder
+  /** Sorts the places of a filter by sign: `source/signs.ts`. */
+  readonly sortSigns: Decoder
+  readonly sortWideSigns: Decoder
 }
 
 /** Lives as long as the garbage collector lets it: over the tensors of a file, but not until the next file. */
 let kept: WeakRef<Workspace> | undefined
+let module: WebAssembly.Module | undefined
 
-/** Undefined where the host has no WebAssembly. */
-export function openWorkspace(): Workspace | undefined {
-  const known = kept?.deref()
-  if (known !== undefined) return known
-  if (typeof WebAssembly !== 'object') return undefined
-  const workspace = new Workspace()
-  kept = new WeakRef(workspace)
-  return workspace
+/**
+ * A workspace whose memory has `bytes` at least, until somebody asks for more. Undefined where the host has no
+ * WebAssembly, or a page's policy forbids compiling, or there is not so much memory.
+ */
+export function openWorkspace(bytes: number): Workspace | undefined {
+  try {
+    const workspace = kept?.deref() ?? createWorkspace()
+    kept = new WeakRef(workspace)
+    const missing = bytes - workspace.memory.buffer.byteLength
+    if (missing > 0) workspace.memory.grow(Math.ceil(missing / pageBytes))
+    return workspace
+  } catch {
+    return undefined
+  }
+}
+
+function createWorkspace(): Workspace {
+  module ??= new WebAssembly.Module(Uint8Array.from(atob(decoders), character => character.charCodeAt(0)))
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+  return { memory, ...(exports as unknown as Omit<Workspace, 'memory'>) }
+}
+
+/** Writes words of the layout. */
+export function setWords(memory: Int32Array, values: Partial<Record<Word, number>>): void {
+  for (const [word, value] of Object.entries(values)) memory[at(word as Word) / 4] = value
 }

@@ -1,10 +1,8 @@
 /** Decodes blocks of the `fast` codec: four rANS states, one for each of four neighbouring blocks. */
-import { advance, get, i32, type Local, repeatWhile, set, when } from '../../assembler/instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
-import { lowestState } from '../fast.ts'
-
-/** Where in memory the four states lie, then the next byte of the string and its end: 32 bits each. */
-export const statesAt = 24
+import { advance, get, i32, type Local, repeatWhile, set, when } from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import { lowestState } from '../../fast.ts'
+import { at } from '../layout.ts'
 
 const constant = i32.const
 
@@ -17,8 +15,8 @@ export function emitStates(name: string): WasmFunction {
     const [levels, rounds, rows, columns, spans] = parameters as Locals<5>
     const number = (): Local => local('i32')
     const [next, end, row, column, up, block] = [number(), number(), number(), number(), number(), number()]
-    const lanes = [0, 1, 2, 3].map(lane => ({
-      at: statesAt + 4 * lane,
+    const lanes = (['state0', 'state1', 'state2', 'state3'] as const).map((word, lane) => ({
+      word,
       state: number(),
       level: number(),
       span: number(),
@@ -80,9 +78,9 @@ export function emitStates(name: string): WasmFunction {
         advance(next, constant(2)),
       ])
     return [
-      lanes.map(({ state, at }) => set(state, i32.load(constant(0), at))),
-      set(next, i32.load(constant(0), statesAt + 16)),
-      set(end, i32.load(constant(0), statesAt + 20)),
+      lanes.map(({ state, word }) => set(state, i32.load(constant(0), at(word)))),
+      set(next, i32.load(constant(0), at('next'))),
+      set(end, i32.load(constant(0), at('end'))),
       set(block, i32.mul(get(rows), get(columns))),
       repeatWhile(get(rounds), [
         set(row, get(rows)),
@@ -104,8 +102,8 @@ export function emitStates(name: string): WasmFunction {
         advance(levels, i32.mul(get(block), constant(3))),
         advance(rounds, constant(-1)),
       ]),
-      lanes.map(({ state, at }) => i32.store(constant(0), get(state), at)),
-      i32.store(constant(0), get(next), statesAt + 16),
+      lanes.map(({ state, word }) => i32.store(constant(0), get(state), at(word))),
+      i32.store(constant(0), get(next), at('next')),
     ]
   })
 }

@@ -1,12 +1,10 @@
 /** Sorts the levels of a filter: the places of +1 and those of −1. */
-import { advance, type Code, get, i32, repeatWhile, set } from '../../assembler/instructions.ts'
-import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
-
-/** Where in memory the function leaves the ends of its two lists. */
-export const signEndsAt = 16
+import { advance, type Code, get, i32, repeatWhile, set } from '../../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import { at } from '../layout.ts'
 
 /**
- * Call with (levels, end of levels, list of +1, list of −1). Every place is written where the next of its kind belongs, and stays
+ * Call with (levels, end of levels, list of +1, list of −1), of 32 bits each where `wide`, else of 16. Every place is written where the next of its kind belongs, and stays
  * there where the level says so: branches would be mispredicted. Both lists need room for one place more than there are levels.
  */
 export function emitSigns(name: string, wide: boolean): WasmFunction {
@@ -29,8 +27,8 @@ export function emitSigns(name: string, wide: boolean): WasmFunction {
         advance(place, i32.const(1)),
         advance(levels, i32.const(1)),
       ]),
-      i32.store(i32.const(0), get(plus), signEndsAt),
-      i32.store(i32.const(0), get(minus), signEndsAt + 4),
+      i32.store(i32.const(0), get(plus), at('plusEnd')),
+      i32.store(i32.const(0), get(minus), at('minusEnd')),
     ]
   })
 }

@@ -1,0 +1,51 @@
+/** Where the functions of `decoders.ts` find in memory what they work on. */
+
+/** 32 bits each from address 0 on: the state of a decoder between its calls, and what stays the same over them. */
+export const words = [
+  // A range decoder: its range, where in that the string points, the next byte of the string and its end.
+  'range',
+  'point',
+  'next',
+  'end',
+  // Ends of the lists of +1 and of −1.
+  'plusEnd',
+  'minusEnd',
+  // Four rANS states.
+  'state0',
+  'state1',
+  'state2',
+  'state3',
+  // A tensor: its channels' records, sizes of a kernel, steps to the next weight in each direction and to the term below.
+  'channels',
+  'channelsEnd',
+  'rows',
+  'columns',
+  'toColumn',
+  'toRow',
+  'toChannel',
+  'toBelow',
+  // A model: `modelKinds`, density, 16 log2 of that over what counts start with, contexts and how many of them.
+  'kind',
+  'density',
+  'densityBase',
+  'contexts',
+  'zeros',
+  'signs',
+  // From a probability to its count of decisions, and where that stops.
+  'toSeen',
+  'memory',
+] as const
+
+export type Word = (typeof words)[number]
+
+/** The address of a word. */
+export const at = (word: Word): number => 4 * words.indexOf(word)
+
+/** `fixed`: two probabilities that do not learn; the others are context sets. */
+export const modelKinds = ['fixed', 'plane', 'kernel', 'matrix'] as const
+
+/** `rates` of adaptive bits, 32 bits each. */
+export const ratesAt: number = 4 * words.length
+
+/** Of one channel: how many weights were not zero, 16 × log2 of that, whether it has any; 32 bits each. */
+export const channelBytes = 12
