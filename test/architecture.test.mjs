@@ -148,6 +148,11 @@ test('no committed text names a machine, a private path or a registry host', () 
   assertNone(linesWith(text, machine), 'lines')
 })
 
+test('no tracked text holds the marks of an unresolved merge', () => {
+  const text = repositoryFiles().filter(file => !read(file).includes('\0'))
+  assertNone(linesWith(text, /^(?:<{7}|[|]{7}|={7}|>{7})(?:\s|$)/), 'lines')
+})
+
 function linesWith(files, pattern) {
   return files.flatMap(file =>
     read(file)
