@@ -106,9 +106,9 @@ export const f32x4 = {
   add: binary(simd(0xe4)),
   sub: binary(simd(0xe5)),
   mul: binary(simd(0xe6)),
+  /** Ones in the lanes that are equal; a NaN equals nothing. */
+  eq: binary(simd(0x41)),
   fromIntegers: (value: Code): Code => [value, simd(0xfa)],
-  /** To the nearest integer, ties to even. */
-  nearest: (value: Code): Code => [value, simd(0x6a)],
   /** b < a ? b : a, so that a NaN in a stays. */
   smaller: binary(simd(0xea)),
   /** a < b ? b : a, so that a NaN in a stays. */
@@ -203,7 +203,6 @@ export const i32x4 = {
   /** Sums of neighbouring unsigned 16-bit numbers. */
   pairSums: (value: Code): Code => [value, simd(0x7f)],
   lane: (value: Code, lane: number): Code => [value, simd(0x1b), lane],
-  fromFloats: (value: Code): Code => [value, simd(0xf8)], // truncated, saturating
 }
 
 /** a where the condition holds, else b. */

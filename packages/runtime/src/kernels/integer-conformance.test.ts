@@ -88,7 +88,7 @@ function convolutions(random: Random): { readonly model: PackedModel; readonly l
   const dilation = oneOf(random, [1, 1, 2])
   const same = kernel.map(size => Math.ceil((dilation * (size - 1)) / 2))
   const pads = [same[0]!, same[1]!, same[0]!, same[1]!] as const
-  const filters = groups * oneOf(random, [1, 3, 5])
+  const filters = groups * oneOf(random, [1, 3, 4, 5])
   const zeros = oneOf(random, [0, 0.5, 0.9, 1])
   const m = new ModelSketch()
   const x = m.input('x', [1, channels, height, width])
@@ -144,6 +144,27 @@ describe('bytes', () => {
     ] as const) {
       assert.ok((used.get(kernel) ?? 0) >= least, `only ${used.get(kernel)} steps used ${kernel}`)
     }
+  })
+
+  test('come out alike of ties, infinite numbers and those that are none', async () => {
+    const random = createRandom(46)
+    const range = { scale: 0.5, zero: 3, max: 127 }
+    const m = new ModelSketch()
+    const x = m.input('x', [1, 1, 4, 8])
+    const bias = m.tensor({
+      kind: 'dense',
+      storage: 'f32',
+      shape: [3],
+      data: Float32Array.of(NaN, Infinity, 0.25),
+    })
+    const y = m.node('Conv', [x, m.tensor(randomInt8(random, [3, 1, 3, 3])), bias], convAttributes(1, 1))
+    const activations = new Map([x, y].map(name => [name, range]))
+    const model = { ...m.model(m.node('Identity', [y], {})), activations }
+    const [fast, plain] = await Promise.all([loadModel(model), loadModel(model, { kernels: 'reference' })])
+    const numbers = Float32Array.from({ length: 32 }, (_, i) => (i - 8) / 4)
+    numbers.set([NaN, Infinity, -Infinity, 1e30, -0], 20)
+    assert.deepEqual(fast.run(numbers).outputs, plain.run(numbers).outputs)
+    assert.ok(fast.describe().layers.some(({ kernel }) => kernel === 'byte-dense'))
   })
 
   test('come out alike where filters have more weights than a sum has room for', async () => {

@@ -197,29 +197,27 @@ function bindMatrix({ plan, planned, buffer, library }: BindingContext, operatio
 function bindDense({ plan, planned, buffer, library }: BindingContext, operation: ByteDense): Binding {
   const { linear, source, target } = operation
   const { layout, range } = target
-  const { offsets, filters, filtersEnd, scratch } = writeDenseWeights(
-    buffer,
-    planned.weights.address,
-    operation,
-  )
-  const convolve = library.request(emitDenseBytes, {
-    bounds: linear.bounds,
-    range,
-    channelBytes: layout.channelBytes,
-    planes: targetPlanes(target),
+  const { offsets, offsetsEnd, runs, scratch } = writeDenseWeights(buffer, planned.weights.address, operation)
+  const [from, to] = [placeAddress(plan, source), placeAddress(plan, target)]
+  const masks = masksOf(plan, target)
+  const tiles = Math.ceil((layout.height * layout.width) / denseTile)
+  const bindings = runs.map(({ together, firstFilter, filters, filtersEnd }) => {
+    const convolve = library.request(emitDenseBytes, {
+      together,
+      bounds: linear.bounds,
+      range,
+      channelBytes: layout.channelBytes,
+      planes: targetPlanes(target),
+    })
+    const first = to + firstFilter * layout.channelBytes
+    return bindCall(convolve, from, first, masks, tiles, offsets, offsetsEnd, filters, filtersEnd, scratch)
   })
-  return bindCall(
-    convolve,
-    placeAddress(plan, source),
-    placeAddress(plan, target),
-    masksOf(plan, target),
-    Math.ceil((layout.height * layout.width) / denseTile),
-    offsets,
-    filters,
-    filters,
-    filtersEnd,
-    scratch,
-  )
+  return () => {
+    const calls = bindings.map(binding => binding())
+    return () => {
+      for (const call of calls) call()
+    }
+  }
 }
 
 function bindSpread(

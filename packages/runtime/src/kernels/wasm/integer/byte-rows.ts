@@ -36,14 +36,14 @@ export interface ByteRowsSpec {
 export function emitByteRows(name: string, { bounds, range }: ByteRowsSpec): WasmFunction {
   return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (parameters, local) => {
     const [output, end, sums, minusStep, record] = parameters as Locals<5>
-    const value = local('v128')
+    const [value, scratch] = [local('v128'), local('v128')]
     const field = (index: number): Code => f32x4.load(get(record), 16 * index)
     const product = (address: Code, sign: number): Code =>
       f32x4.mul(f32x4.fromIntegers(i32x4.sub(f32x4.load(address), field(sign))), field(2 + sign))
     const asBytes = (range: ActivationRange): Code => {
-      const levels = floatsToLevels(get(value), undefined, range)
-      const narrow = i16x8.narrow(levels, levels)
-      return v128.storeWord(get(output), i8x16.narrow(narrow, narrow))
+      const levels = floatsToLevels(get(value), undefined, range, scratch)
+      const narrow = i16x8.narrow(get(value), get(value))
+      return [set(value, levels), v128.storeWord(get(output), i8x16.narrow(narrow, narrow))]
     }
     return repeatWhile(i32.lessThan(get(output), get(end)), [
       set(

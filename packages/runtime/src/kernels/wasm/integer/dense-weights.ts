@@ -3,20 +3,25 @@ import type { ByteDense } from '../../../plan/integer/byte-step.ts'
 import { denseByteSizes } from '../../../plan/prepared-bytes.ts'
 import { tapOffsets } from './byte-lists.ts'
 
-export interface DenseAddresses {
-  readonly offsets: number
+/** Where filters lie that are computed so many at a time. */
+export interface DenseFilters {
+  readonly together: number
+  readonly firstFilter: number
   readonly filters: number
   readonly filtersEnd: number
+}
+
+export interface DenseWeights {
+  readonly offsets: number
+  readonly offsetsEnd: number
+  readonly runs: readonly DenseFilters[]
   readonly scratch: number
 }
 
-export function writeDenseWeights(
-  buffer: ArrayBuffer,
-  address: number,
-  operation: ByteDense,
-): DenseAddresses {
+/** Two filters at a time; one that is left comes last. */
+export function writeDenseWeights(buffer: ArrayBuffer, address: number, operation: ByteDense): DenseWeights {
   const { linear, codes, factors, source } = operation
-  const { depth } = linear
+  const { depth, filters } = linear
   const sizes = denseByteSizes(linear)
   const view = new DataView(buffer)
   let place = address
@@ -29,18 +34,30 @@ export function writeDenseWeights(
     view.setUint32(next(4), taps[k]!, true)
     view.setUint32(next(4), taps[k + 1] ?? taps[k]!, true)
   }
-  for (const [o, factor] of factors.entries()) {
-    const weights = codes.subarray(o * depth, (o + 1) * depth)
-    // Every sum counts the input's zero once for each weight.
-    view.setInt32(next(4), -source.range.zero * weights.reduce((sum, code) => sum + code, 0), true)
-    view.setFloat32(next(4), factor, true)
-    view.setFloat32(next(4), linear.bias?.[o] ?? 0, true)
-    for (let k = 0; k < depth; k += 2) {
-      view.setInt16(next(2), weights[k]!, true)
-      view.setInt16(next(2), weights[k + 1] ?? 0, true)
+  const offsetsEnd = place
+  const runs: DenseFilters[] = []
+  for (const together of [2, 1]) {
+    const firstFilter = together === 2 ? 0 : filters - (filters % 2)
+    const end = together === 2 ? filters - (filters % 2) : filters
+    const start = place
+    for (let first = firstFilter; first < end; first += together) {
+      const block = Array.from({ length: together }, (_, i) =>
+        codes.subarray((first + i) * depth, (first + i + 1) * depth),
+      )
+      for (const [i, weights] of block.entries()) {
+        // Every sum counts the input's zero once for each weight.
+        view.setInt32(next(4), -source.range.zero * weights.reduce((sum, code) => sum + code, 0), true)
+        view.setFloat32(next(4), factors[first + i]!, true)
+        view.setFloat32(next(4), linear.bias?.[first + i] ?? 0, true)
+      }
+      for (let k = 0; k < depth; k += 2) {
+        for (const weights of block) {
+          view.setInt16(next(2), weights[k]!, true)
+          view.setInt16(next(2), weights[k + 1] ?? 0, true)
+        }
+      }
     }
+    if (place > start) runs.push({ together, firstFilter, filters: start, filtersEnd: place })
   }
-  const filters = address + sizes.offsets
-  const filtersEnd = filters + sizes.weights
-  return { offsets: address, filters, filtersEnd, scratch: filtersEnd }
+  return { offsets: address, offsetsEnd, runs, scratch: address + sizes.offsets + sizes.weights }
 }

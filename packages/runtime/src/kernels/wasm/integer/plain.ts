@@ -14,6 +14,7 @@ import {
   v128,
 } from '../../../assembler/instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
+import { toLevels } from './levels.ts'
 import { storePlanes, type TargetPlane } from './target-planes.ts'
 
 export interface QuantizeSpec {
@@ -27,16 +28,10 @@ export function emitQuantize(name: string, { zero, max, planes }: QuantizeSpec):
   return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'f32'], (parameters, local) => {
     const [target, source, channels, pixels, channelStep, masks, inverse] = parameters as Locals<7>
     const [to, end, mask] = [local('i32'), local('i32'), local('i32')]
-    const [factor, bytes] = [local('v128'), local('v128')]
-    const integers = (index: number): Code =>
-      i32x4.fromFloats(f32x4.nearest(f32x4.mul(f32x4.load(get(source), 16 * index), get(factor))))
-    const half = (index: number): Code => {
-      const levels = i16x8.addSaturate(
-        i16x8.narrow(integers(index), integers(index + 1)),
-        i16x8.splat(i32.const(zero)),
-      )
-      return i16x8.smaller(levels, i16x8.splat(i32.const(max)))
-    }
+    const [factor, bytes, scratch] = [local('v128'), local('v128'), local('v128')]
+    const levels = (index: number): Code =>
+      toLevels(f32x4.mul(f32x4.load(get(source), 16 * index), get(factor)), { zero, max }, scratch)
+    const half = (index: number): Code => i16x8.narrow(levels(index), levels(index + 1))
     const pastEnd = i32.sub(get(to), get(end))
     return [
       set(factor, f32x4.splatOf(get(inverse))),
