@@ -134,7 +134,14 @@ export const v128 = {
     unsigned(offset),
     0,
   ],
-  storeWord: (address: Code, value: Code): Code => [address, value, simd(0x5a), 0, 0, 0],
+  storeWord: (address: Code, value: Code, offset = 0): Code => [
+    address,
+    value,
+    simd(0x5a),
+    0,
+    unsigned(offset),
+    0,
+  ],
   zero: [simd(0x0c), new Uint8Array(16)] as Code,
   /** The same sixteen bytes always. */
   constant: (bytes: readonly number[]): Code => [simd(0x0c), bytes],

@@ -66,6 +66,7 @@ export type Kernel =
         | 'dequantize'
         | 'byte-window'
         | 'byte-maximum'
+        | 'byte-pairs'
         | 'byte-mean'
         | 'byte-copy'
     }

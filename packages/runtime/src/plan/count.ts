@@ -66,6 +66,7 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
       return countNode(node, shapes)
     case 'spread':
     case 'maximum':
+    case 'pair-maximum':
     case 'move':
       return { additions: 0, multiplications: 0 }
     default:

@@ -70,6 +70,7 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
       return
     }
     case 'maximum':
+    case 'pair-maximum':
     case 'move':
       moveBytes(node, operation, values)
       return
@@ -109,7 +110,7 @@ function runMatrix({ linear, layer, source, target }: ByteMatrix, values: ByteVa
 /** Pooling and movements are those of numbers, which hold every byte exactly. */
 function moveBytes(
   node: ByteStep['node'],
-  operation: Extract<ByteOperation, { readonly op: 'maximum' | 'move' }>,
+  operation: Extract<ByteOperation, { readonly op: 'maximum' | 'pair-maximum' | 'move' }>,
   values: ByteValues,
 ): void {
   const places = operation.op === 'move' ? operation.sources : [operation.source]

@@ -70,6 +70,7 @@ export function bindStep(context: BindingContext): Binding | undefined {
     case 'dequantize':
     case 'byte-window':
     case 'byte-maximum':
+    case 'byte-pairs':
     case 'byte-mean':
     case 'byte-copy':
       throw new TypeError(`${step.node.name}: ${kernel.name} needs a step on bytes`)

@@ -74,6 +74,8 @@ export type ByteOperation =
   | { readonly op: 'spread'; readonly source: Place; readonly target: Place }
   /** Largest byte under a window; reads a spread map. */
   | { readonly op: 'maximum'; readonly window: Window; readonly source: Place; readonly target: Place }
+  /** Largest of every two columns of two rows; reads the map as it lies. */
+  | { readonly op: 'pair-maximum'; readonly source: Place; readonly target: Place }
   /** Mean of each channel as a number. */
   | { readonly op: 'mean'; readonly source: Place; readonly target: string }
   /** Bytes change places; `fill` of the movement is already a byte. */
@@ -114,6 +116,7 @@ export function placesOf({ operation }: ByteStep): {
     case 'dense':
     case 'spread':
     case 'maximum':
+    case 'pair-maximum':
       return { reads: [operation.source], writes: operation.target }
     case 'move':
       return { reads: operation.sources, writes: operation.target }

@@ -26,6 +26,11 @@ export function chooseByteKernel({ operation }: ByteStep): Choice {
       return { kernel: { name: 'byte-window' }, reason: 'one plane for each tap of the window that follows' }
     case 'maximum':
       return { kernel: { name: 'byte-maximum' }, reason: 'bytes compare like the numbers they stand for' }
+    case 'pair-maximum':
+      return {
+        kernel: { name: 'byte-pairs' },
+        reason: 'windows of 2 × 2 side by side need no plane for each tap',
+      }
     case 'mean':
       return { kernel: { name: 'byte-mean' }, reason: 'a channel is summed exactly' }
     case 'move':

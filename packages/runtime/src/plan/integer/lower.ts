@@ -47,7 +47,7 @@ export function lowerToBytes(
     return role
   })
 
-  // A value may have more planes than its own, for the windows that read it as it lies; pooling and copies write one.
+  // A value may have more planes than its own, for the windows that read it as it lies; copies write one.
   const readers = new Map<string, Window[]>()
   for (const [index, step] of steps.entries()) {
     const { name } = roles[index]!
@@ -60,7 +60,7 @@ export function lowerToBytes(
   const writers = new Map(steps.map((step, index) => [step.output, roles[index]!.name]))
   const writesPlanes = (value: string): boolean => {
     const writer = writers.get(value)
-    return writer !== 'maximum' && writer !== 'move' && writer !== 'matrix'
+    return writer !== 'move' && writer !== 'matrix'
   }
   const places = new Map<string, Place>()
   const placeOf = (value: string): Place => {
@@ -161,14 +161,15 @@ export function lowerToBytes(
         break
       }
       case 'maximum': {
-        const input = step.node.inputs[0]!
-        const source = needWindow(input, role.window, shapes.get(output)!, step.node, 0)
-        push(step.node, [step.node], output, {
-          op: 'maximum',
-          window: role.window,
-          source,
-          target: placeOf(output),
-        })
+        const [input, shape] = [step.node.inputs[0]!, shapes.get(output)!]
+        const operation = pairsUp(role.window, shape)
+          ? ({ op: 'pair-maximum', source: needBytes(input, step.node) } as const)
+          : ({
+              op: 'maximum',
+              window: role.window,
+              source: needWindow(input, role.window, shape, step.node, 0),
+            } as const)
+        push(step.node, [step.node], output, { ...operation, target: placeOf(output) })
         bytes.add(output)
         break
       }
@@ -200,6 +201,16 @@ export function lowerToBytes(
   for (const name of model.outputs) needNumbers(name, last)
   return { steps: lowered, reasons }
 }
+
+/** Narrower rows do not fill half a vector's half, wider ones would make long functions. */
+const [narrowestPairs, widestPairs] = [4, 128]
+
+/** Whether windows of 2 × 2 lie side by side, none of them at a border. */
+const pairsUp = ({ kernel, strides, pads }: Window, output: Shape): boolean =>
+  [...kernel, ...strides].every(size => size === 2) &&
+  pads.every(pad => pad === 0) &&
+  output[3]! >= narrowestPairs &&
+  output[3]! <= widestPairs
 
 const inputsOfStep = (step: LinearStep | NodeStep): readonly string[] =>
   step.kind === 'linear' && step.residual !== undefined ? [step.input, step.residual] : step.node.inputs

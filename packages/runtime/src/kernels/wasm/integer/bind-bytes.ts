@@ -21,7 +21,8 @@ import { emitByteConvolution } from './convolution.ts'
 import { emitDenseBytes } from './dense-convolution.ts'
 import { writeDenseWeights } from './dense-weights.ts'
 import { emitLookup, emitLookupTables } from './lookup.ts'
-import { emitByteMaximum, emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
+import { emitByteMaximum, emitPairMaximum } from './maximum.ts'
+import { emitByteMean, emitDequantize, emitQuantize } from './plain.ts'
 import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './prepare-byte-rows.ts'
 import { masksOf, targetPlanes } from './target-planes.ts'
 
@@ -86,15 +87,37 @@ export function bindByteStep(context: BindingContext, { operation }: ByteStep): 
       const offsets = Array.from({ length: height * width }, (_, k) =>
         offsetOf(source.layout, window, 0, Math.floor(k / width), k % width),
       )
-      const { layout } = target
+      const { layout, range } = target
       return bindCall(
-        library.request(emitByteMaximum, offsets),
-        mapAddress(plan, target),
+        library.request(emitByteMaximum, { offsets, planes: targetPlanes(target), zero: range.zero }),
+        placeAddress(plan, target),
         placeAddress(plan, source),
         layout.channels,
         layout.height * layout.width,
         layout.channelBytes,
         source.layout.channelBytes,
+        masksOf(plan, target),
+      )
+    }
+    case 'pair-maximum': {
+      const { source, target } = operation
+      const { layout, range } = target
+      return bindCall(
+        library.request(emitPairMaximum, {
+          columns: layout.width,
+          rowStep: source.layout.width,
+          front: layout.front,
+          planes: targetPlanes(target),
+          zero: range.zero,
+        }),
+        placeAddress(plan, target),
+        mapAddress(plan, source),
+        layout.channels,
+        layout.height,
+        layout.height * layout.width,
+        layout.channelBytes,
+        source.layout.channelBytes,
+        masksOf(plan, target),
       )
     }
     case 'mean': {
@@ -212,12 +235,7 @@ function bindDense({ plan, planned, buffer, library }: BindingContext, operation
     const first = to + firstFilter * layout.channelBytes
     return bindCall(convolve, from, first, masks, tiles, offsets, offsetsEnd, filters, filtersEnd, scratch)
   })
-  return () => {
-    const calls = bindings.map(binding => binding())
-    return () => {
-      for (const call of calls) call()
-    }
-  }
+  return bindInOrder(...bindings)
 }
 
 function bindSpread(

@@ -86,32 +86,6 @@ export function emitDequantize(name: string, zero: number): WasmFunction {
 }
 
 /**
- * The largest of several planes. Call with (target, source, channels, pixels of a channel, target channel step, source
- * channel step).
- * @param offsets where each plane begins, from the channel's beginning
- */
-export function emitByteMaximum(name: string, offsets: readonly number[]): WasmFunction {
-  return defineFunction(name, new Array(6).fill('i32'), (parameters, local) => {
-    const [target, source, channels, pixels, targetStep, sourceStep] = parameters as Locals<6>
-    const [to, from, end] = [local('i32'), local('i32'), local('i32')]
-    const largest = offsets.map(offset => v128.load(get(from), offset)).reduce((a, b) => i8x16.larger(a, b))
-    return repeatWhile(get(channels), [
-      set(to, get(target)),
-      set(from, get(source)),
-      set(end, i32.add(get(to), get(pixels))),
-      repeatWhile(i32.lessThan(get(to), get(end)), [
-        v128.store(get(to), largest),
-        advance(to, i32.const(16)),
-        advance(from, i32.const(16)),
-      ]),
-      advance(target, get(targetStep)),
-      advance(source, get(sourceStep)),
-      advance(channels, i32.const(-1)),
-    ])
-  })
-}
-
-/**
  * Call with (target, source, channels, pixels of a channel, source channel step, what the zeros of a channel sum up to,
  * scale / pixels).
  */
