@@ -199,7 +199,7 @@ describe('kernels give what the oracle gives', () => {
       const m = new ModelSketch()
       const weight = m.tensor(randomTernary(random, [32, 16 / groups, 3, 3], 0.3, { equal }))
       const y = m.node('Conv', [m.input('x', [1, 16, 11, 13]), weight], convAttributes(1, 1, { groups }))
-      const [layer] = describeModel(m.model(y)).layers
+      const [layer] = (await describeModel(m.model(y))).layers
       assert.match(layer!.reason, /without sums of neighbours/)
       await conforms(m.model(y), groups, `${groups} groups, equal ${equal}`)
     }

@@ -1,18 +1,18 @@
 /** The arithmetic of a step. */
 
 import type { PackedNode, TernaryTensor } from '../file/types.ts'
-import type { Kernel } from './choose.ts'
-import { countNonZeros } from './choose.ts'
 import type { ByteStep } from './integer/byte-step.ts'
+import type { Kernel } from './kernel.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
+import { countNonZeros } from './zeros.ts'
 
 /**
  * Additions (subtractions count as such) and multiplications (so do divisions) of one image.
  *
  * - A ternary layer run from lists: one addition for each non-zero weight and output position, and for each
  *   output value two multiplications, or one where both magnitudes are equal. Where neighbouring inputs are added
- *   beforehand (`pairs.ts`), two additions for each number of the padded input, and one for each list entry instead of
+ *   beforehand (`numbers/pairs.ts`), two additions for each number of the padded input, and one for each list entry instead of
  *   each weight.
  * - Any other Conv, Gemm or MatMul: one of each for every weight and output position, zeros included, because
  *   such kernels do not look at the weight.

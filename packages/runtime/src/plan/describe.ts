@@ -1,10 +1,11 @@
 /** What a model will do and what it costs, layer by layer, in plain data. */
-import type { PackedTensor } from '../file/types.ts'
-import { countNonZeros, type KernelName } from './choose.ts'
+import type { PackedModel, PackedTensor } from '../file/types.ts'
 import { type Arithmetic, countArithmetic } from './count.ts'
 import type { ByteStep } from './integer/byte-step.ts'
-import type { ArithmeticChoice, KernelSet, MemoryUse, Plan } from './plan.ts'
+import type { KernelName } from './kernel.ts'
+import type { ArithmeticChoice, KernelSet, MemoryUse, PlannedStep } from './plan.ts'
 import { type Shape, sizeOf } from './shape.ts'
+import { countNonZeros } from './zeros.ts'
 
 /** One step. */
 export interface LayerDescription extends Arithmetic {
@@ -41,9 +42,13 @@ export interface ModelDescription extends Arithmetic {
 
 const linearOperators: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul'])
 
-export function describePlan(plan: Plan): ModelDescription {
-  const { model, shapes } = plan
-  const layers = plan.steps.map(({ step, kernel, reason }): LayerDescription => {
+/** The part of a description that goes through the steps. */
+export function describeSteps(
+  steps: readonly PlannedStep[],
+  model: PackedModel,
+  shapes: ReadonlyMap<string, Shape>,
+): Pick<ModelDescription, 'layers' | keyof Arithmetic> {
+  const layers = steps.map(({ step, kernel, reason }): LayerDescription => {
     const nodes = step.kind === 'node' ? [step.node] : step.nodes
     const weight = linearOperators.has(nodes[0]?.op ?? '')
       ? model.tensors.get(step.node.inputs[1]!)
@@ -62,17 +67,7 @@ export function describePlan(plan: Plan): ModelDescription {
     }
   })
   const sum = (key: keyof Arithmetic) => layers.reduce((total, layer) => total + layer[key], 0)
-  return {
-    name: model.name,
-    kernels: plan.kernels.name,
-    reason: plan.kernels.reason,
-    arithmetic: plan.arithmetic.name,
-    arithmeticReason: plan.arithmetic.reason,
-    layers,
-    memory: plan.memory,
-    additions: sum('additions'),
-    multiplications: sum('multiplications'),
-  }
+  return { layers, additions: sum('additions'), multiplications: sum('multiplications') }
 }
 
 /** What a step that stands for no node does. */
@@ -82,5 +77,7 @@ function conversionName({ operation }: ByteStep): string {
 
 function countZeros(weight: PackedTensor): number {
   if (weight.kind === 'ternary') return sizeOf(weight.shape) - countNonZeros(weight)
-  return weight.data.reduce((count, value) => count + (value === 0 ? 1 : 0), 0)
+  let count = 0
+  for (let i = 0; i < weight.data.length; i++) if (weight.data[i] === 0) count++
+  return count
 }

@@ -1,6 +1,6 @@
-export type { Kernel, KernelName } from './choose.ts'
 export type { Arithmetic } from './count.ts'
 export type { LayerDescription, ModelDescription } from './describe.ts'
 export { type IntegerValue, integerValues } from './integer/integer-values.ts'
+export type { Kernel, KernelName } from './kernel.ts'
 export { planLimits } from './limits.ts'
 export type { MemoryUse } from './plan.ts'

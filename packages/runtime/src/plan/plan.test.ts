@@ -11,25 +11,21 @@ import {
   randomTernary,
   resnet20,
 } from '../kernels/testing/models.ts'
+import { planFor } from '../session/open.ts'
 import { type Lifetime, planArena } from './arena.ts'
 import { planLimits } from './limits.ts'
-import { inputsOf, planModel } from './plan.ts'
+import { chooseTiling } from './numbers/tile.ts'
+import { inputsOf } from './plan.ts'
 import { sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
-import { chooseTiling } from './tile.ts'
-
-const simd = { name: 'simd128', reason: 'test' } as const
 
 const failsWith = (model: PackedModel, code: SternaErrorCode, message: RegExp) =>
-  assert.throws(
-    () => planModel(model, simd),
-    (error: unknown) => {
-      assert.ok(error instanceof SternaError, `expected a SternaError, found ${error}`)
-      assert.equal(error.code, code)
-      assert.match(error.message, message)
-      return true
-    },
-  )
+  assert.rejects(planFor(model, {}), (error: unknown) => {
+    assert.ok(error instanceof SternaError, `expected a SternaError, found ${error}`)
+    assert.equal(error.code, code)
+    assert.match(error.message, message)
+    return true
+  })
 
 describe('planArena', () => {
   test('never lays two values alive at the same time over each other', () => {
@@ -83,8 +79,8 @@ describe('chooseTiling', () => {
 })
 
 describe('planModel', () => {
-  test('fuses bias, residual and activation, and runs the step where the residual is ready', () => {
-    const plan = planModel(resnet20(0.6), simd)
+  test('fuses bias, residual and activation, and runs the step where the residual is ready', async () => {
+    const plan = await planFor(resnet20(0.6), {})
     const ops = plan.steps.map(({ step }) =>
       (step.kind === 'linear' ? step.nodes : [step.node]).map(n => n.op).join(' '),
     )
@@ -98,7 +94,7 @@ describe('planModel', () => {
     }
   })
 
-  test('does not fuse a value that something else reads or that the model returns', () => {
+  test('does not fuse a value that something else reads or that the model returns', async () => {
     const random = createRandom(1)
     const m = new ModelSketch()
     const y = m.node(
@@ -107,46 +103,52 @@ describe('planModel', () => {
       convAttributes(),
     )
     const relu = m.node('Relu', [y], {})
-    assert.equal(planModel(m.model(relu, y), simd).steps.length, 2)
+    assert.equal((await planFor(m.model(relu, y), {})).steps.length, 2)
     m.node('Sigmoid', [y], {})
-    assert.equal(planModel(m.model(relu), simd).steps.length, 3)
-    assert.equal(planModel(lenet5(0.9), simd).steps.length, 7)
+    assert.equal((await planFor(m.model(relu), {})).steps.length, 3)
+    assert.equal((await planFor(lenet5(0.9), {})).steps.length, 7)
   })
 
-  test('lets layers of equal geometry share their padded input', () => {
-    const scratch = planModel(resnet20(0.6), simd).steps.flatMap(({ scratchAddress }) => scratchAddress ?? [])
+  test('lets layers of equal geometry share their padded input', async () => {
+    const scratch = (await planFor(resnet20(0.6), {})).steps.flatMap(
+      ({ scratchAddress }) => scratchAddress ?? [],
+    )
     assert.equal(scratch.length, 19)
     assert.equal(new Set(scratch).size, 5)
   })
 
-  test('names the node whose shapes do not fit', () => {
+  test('names the node whose shapes do not fit', async () => {
     const random = createRandom(1)
     const m = new ModelSketch()
     const x = m.input('x', [1, 3, 8, 8])
     m.node('Conv', [x, m.tensor(randomDense(random, [4, 2, 3, 3]))], convAttributes())
-    failsWith(m.model(x), 'graph/shape', /conv0 \(Conv\): expected a weight \[O, 3\/1, kH, kW\]/)
+    await failsWith(m.model(x), 'graph/shape', /conv0 \(Conv\): expected a weight \[O, 3\/1, kH, kW\]/)
   })
 
-  test('refuses attributes out of range, unknown names and unknown operators', () => {
+  test('refuses attributes out of range, unknown names and unknown operators', async () => {
     const sketch = (op: string, inputs: string[], attributes: object) => {
       const m = new ModelSketch()
       const x = m.input('x', [1, 2, 8, 8])
       return m.model(m.node(op as never, inputs.length > 0 ? inputs : [x], attributes as never))
     }
     const pool = { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] }
-    failsWith(sketch('MaxPool', [], { ...pool, strides: [0, 1] }), 'graph/attribute', /strides/)
-    failsWith(sketch('MaxPool', [], { ...pool, kernel: [2, 1.5] }), 'graph/attribute', /kernel/)
-    failsWith(sketch('MaxPool', [], { ...pool, pads: [2, 0, 0, 0] }), 'graph/attribute', /pads/)
-    failsWith(sketch('MaxPool', [], { ...pool, kernel: [9, 9] }), 'graph/shape', /at least 9 positions/)
-    failsWith(sketch('Softmax', [], { axis: 4 }), 'graph/attribute', /axis/)
-    failsWith(sketch('Transpose', [], { perm: [0, 1, 2, 2] }), 'graph/attribute', /axes/)
-    failsWith(sketch('Reshape', [], { shape: [3, -1] }), 'graph/shape', /128 elements/)
-    failsWith(sketch('Slice', [], { starts: [8], ends: [9], axes: [3], steps: [1] }), 'graph/shape', /≥ 1/)
-    failsWith(sketch('Relu', ['nowhere'], {}), 'graph/unknown-value', /"nowhere"/)
-    failsWith(sketch('Swirl', [], {}), 'graph/unknown-operator', /"Swirl"/)
+    await failsWith(sketch('MaxPool', [], { ...pool, strides: [0, 1] }), 'graph/attribute', /strides/)
+    await failsWith(sketch('MaxPool', [], { ...pool, kernel: [2, 1.5] }), 'graph/attribute', /kernel/)
+    await failsWith(sketch('MaxPool', [], { ...pool, pads: [2, 0, 0, 0] }), 'graph/attribute', /pads/)
+    await failsWith(sketch('MaxPool', [], { ...pool, kernel: [9, 9] }), 'graph/shape', /at least 9 positions/)
+    await failsWith(sketch('Softmax', [], { axis: 4 }), 'graph/attribute', /axis/)
+    await failsWith(sketch('Transpose', [], { perm: [0, 1, 2, 2] }), 'graph/attribute', /axes/)
+    await failsWith(sketch('Reshape', [], { shape: [3, -1] }), 'graph/shape', /128 elements/)
+    await failsWith(
+      sketch('Slice', [], { starts: [8], ends: [9], axes: [3], steps: [1] }),
+      'graph/shape',
+      /≥ 1/,
+    )
+    await failsWith(sketch('Relu', ['nowhere'], {}), 'graph/unknown-value', /"nowhere"/)
+    await failsWith(sketch('Swirl', [], {}), 'graph/unknown-operator', /"Swirl"/)
   })
 
-  test('refuses tensors whose numbers do not match their shape', () => {
+  test('refuses tensors whose numbers do not match their shape', async () => {
     const random = createRandom(1)
     const broken = [
       { ...randomDense(random, [4]), shape: [5] },
@@ -156,11 +158,11 @@ describe('planModel', () => {
     for (const tensor of broken) {
       const m = new ModelSketch()
       m.tensor(tensor as never)
-      failsWith(m.model(m.input('x', [1, 4])), 'tensor/invalid', /tensor "t0"/)
+      await failsWith(m.model(m.input('x', [1, 4])), 'tensor/invalid', /tensor "t0"/)
     }
   })
 
-  test('refuses a small model that asks for absurd memory or work before taking any', () => {
+  test('refuses a small model that asks for absurd memory or work before taking any', async () => {
     const padded = (pad: number, times: number) => {
       const m = new ModelSketch()
       let x = m.input('x', [1, 1, 1, 1])
@@ -168,21 +170,21 @@ describe('planModel', () => {
         x = m.node('Pad', [x], { pads: [0, 0, pad, pad, 0, 0, pad, pad], value: 0 })
       return { m, x }
     }
-    failsWith(padded(2 ** 29, 1).m.model('v0'), 'file/limit', /elements/)
-    failsWith(padded(2 ** 53 - 1, 1).m.model('v0'), 'graph/shape', /whole number/)
+    await failsWith(padded(2 ** 29, 1).m.model('v0'), 'file/limit', /elements/)
+    await failsWith(padded(2 ** 53 - 1, 1).m.model('v0'), 'graph/shape', /whole number/)
     const big = padded(8000, 1)
-    failsWith(big.m.model(big.m.node('Concat', [big.x], { axis: 0 })), 'file/limit', /bytes of memory/)
+    await failsWith(big.m.model(big.m.node('Concat', [big.x], { axis: 0 })), 'file/limit', /bytes of memory/)
     const slow = padded(4000, 1)
     const kernel = [4001, 4001] as const
     const y = slow.m.node('MaxPool', [slow.x], { kernel, strides: [1, 1], pads: [0, 0, 0, 0] })
-    failsWith(slow.m.model(y), 'file/limit', /operations/)
+    await failsWith(slow.m.model(y), 'file/limit', /operations/)
   })
 
-  test('refuses too many nodes', () => {
+  test('refuses too many nodes', async () => {
     const m = new ModelSketch()
     let x = m.input('x', [1])
     for (let i = 0; i <= planLimits.nodes; i++) x = m.node('Identity', [x], {})
-    failsWith(m.model(x), 'file/limit', /nodes/)
+    await failsWith(m.model(x), 'file/limit', /nodes/)
   })
 })
 

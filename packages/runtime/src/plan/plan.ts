@@ -2,27 +2,21 @@
 import { SternaError } from '../errors.ts'
 import type { PackedModel } from '../file/types.ts'
 import { align, alignment, type Lifetime, planArena } from './arena.ts'
-import { type Choice, chooseKernel } from './choose.ts'
-import { type ByteLayout, maskBytes, maskKey, needsMasks } from './integer/byte-layout.ts'
-import { numbersRead, placesOf, writesNumbers } from './integer/byte-step.ts'
-import { lowerToBytes } from './integer/lower.ts'
-import { assignSlots, type Slots } from './integer/slots.ts'
+import { describeSteps, type ModelDescription } from './describe.ts'
+import { numbersRead, writesNumbers } from './integer/byte-step.ts'
+import type { Places } from './integer/places.ts'
+import { type Choice, reference } from './kernel.ts'
 import { planLimits } from './limits.ts'
-import { preparedBytes } from './prepared-bytes.ts'
+import type { Scratch } from './numbers/scratch.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
-import { fuseSteps, type LinearStep, type NodeStep, type Step } from './steps.ts'
-import type { WindowLayout } from './window.ts'
+import { fuseSteps, isAlias, type LinearStep, type NodeStep, type Step, singleStep } from './steps.ts'
 import { checkWork } from './work.ts'
 
-export interface PlannedStep extends Choice {
+export interface PlannedStep extends Choice, Scratch {
   readonly step: Step
   /** Where the step's prepared weights lie, and how many bytes they take. */
   readonly weights: { readonly address: number; readonly bytes: number }
-  /** Where the padded copy of the input lies, if the kernel needs one. */
-  readonly scratchAddress: number | undefined
-  /** Where the sums of neighbouring inputs lie that all layers share which have some. */
-  readonly sumsAddress?: number
 }
 
 /** Which kernels a session may use, and why those. */
@@ -40,17 +34,15 @@ export interface ArithmeticChoice {
 export interface Plan {
   readonly model: PackedModel
   readonly kernels: KernelSet
-  readonly arithmetic: ArithmeticChoice
   /** With batch size 1. */
   readonly shapes: ReadonlyMap<string, Shape>
   readonly steps: readonly PlannedStep[]
   /** Byte address of every value that is computed or given; stored tensors have none. */
   readonly addresses: ReadonlyMap<string, number>
   /** Where values lie as bytes. */
-  readonly places: Slots
-  /** Where the masks of shifted planes begin, by `maskKey`, and a layout that needs them. */
-  readonly masks: ReadonlyMap<string, { readonly address: number; readonly layout: ByteLayout }>
+  readonly places: Places
   readonly memory: MemoryUse
+  readonly description: ModelDescription
 }
 
 export interface MemoryUse {
@@ -63,6 +55,12 @@ export interface MemoryUse {
   readonly totalBytes: number
 }
 
+/** The parts of the planner that not every model needs. */
+export interface PlanParts {
+  bytes(): Promise<typeof import('./integer/index.ts')>
+  numbers(): Promise<typeof import('./numbers/index.ts')>
+}
+
 /** Vector loads may reach this far beyond the last value. */
 const slackBytes = 4 * alignment
 
@@ -71,76 +69,79 @@ const slackBytes = 4 * alignment
  * @throws SternaError as `inferShapes` does, and `file/limit` where the model asks for more memory or work than
  *   `planLimits` allows
  */
-export function planModel(
+export async function planModel(
   model: PackedModel,
   kernels: KernelSet,
-  arithmetic: ArithmeticChoice = { name: 'f32', reason: 'asked for' },
-): Plan {
+  arithmetic: ArithmeticChoice,
+  parts: PlanParts,
+): Promise<Plan> {
   const simd = kernels.name === 'simd128'
   const shapes = inferShapes(model)
   checkWork(model, shapes)
   const inNumbers = (): (LinearStep | NodeStep)[] =>
-    simd || arithmetic.name === 'int'
-      ? fuseSteps(model, shapes)
-      : model.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }))
-  const { steps, reasons } =
-    arithmetic.name === 'int'
-      ? lowerToBytes(model, inNumbers(), shapes, simd)
-      : { steps: inNumbers(), reasons: new Map<string, string>() }
-  const choices = steps.map(step => {
-    const choice = chooseKernel(step, model, shapes, simd)
-    const inBytes = reasons.get(step.node.name)
+    simd || arithmetic.name === 'int' ? fuseSteps(model, shapes) : model.nodes.map(singleStep)
+  const bytes = arithmetic.name === 'int' ? await parts.bytes() : undefined
+  const { steps, reasons } = bytes?.lowerToBytes(model, inNumbers(), shapes, simd) ?? {
+    steps: inNumbers(),
+    reasons: new Map<string, string>(),
+  }
+  const isRenaming = (step: Step): boolean =>
+    step.kind === 'node' && isAlias(step.node) && !model.tensors.has(step.node.inputs[0]!)
+  const needsNumbers = (step: Step): boolean => simd && step.kind !== 'bytes' && !isRenaming(step)
+  const numbers = steps.some(needsNumbers) ? await parts.numbers() : undefined
+
+  const choose = (step: Step): Choice => {
+    if (isRenaming(step)) return { kernel: { name: 'alias' }, reason: 'only the shape changes' }
+    if (!simd) return reference('this session has no SIMD kernels')
+    return step.kind === 'bytes'
+      ? bytes!.chooseByteKernel(step)
+      : numbers!.chooseNumberKernel(step, model, shapes)
+  }
+  const withReason = (step: Step): Choice => {
+    const choice = choose(step)
+    const inBytes = step.kind === 'bytes' ? undefined : reasons.get(step.node.name)
     return inBytes === undefined
       ? choice
       : { ...choice, reason: `${choice.reason}; not in bytes: ${inBytes}` }
-  })
+  }
+  /** Bytes of a step's weights in the form its kernel reads. */
+  const weightBytesOf = (step: Step, { kernel }: Choice): number => {
+    if (kernel.name !== 'reference') {
+      return step.kind === 'bytes'
+        ? bytes!.preparedBytes(step, kernel)
+        : (numbers?.preparedBytes(step, kernel, shapes) ?? 0)
+    }
+    if (step.kind !== 'node') return 0
+    const stored = step.node.inputs.filter(name => model.tensors.has(name))
+    return stored.reduce((sum, name) => sum + 4 * sizeOf(shapes.get(name)!), 0)
+  }
 
   let address = alignment
-  const take = (bytes: number): number => {
+  const take = (size: number): number => {
     const start = address
-    address = align(address + bytes)
+    address = align(address + size)
     return start
   }
-  const planned = steps.map((step, index) => {
-    const choice = choices[index]!
-    const bytes = preparedBytes(step, choice.kernel, model, shapes)
-    return { ...choice, step, weights: { address: take(bytes), bytes } }
+  const choices = steps.map(withReason)
+  const weights = steps.map((step, index) => {
+    const size = weightBytesOf(step, choices[index]!)
+    return { address: take(size), bytes: size }
   })
   const weightBytes = address - alignment
-
-  const layoutOf = ({ kernel }: Choice): WindowLayout | undefined =>
-    'layout' in kernel ? kernel.layout : undefined
-  // A border of −∞ is not one of zeros.
-  const scratchKey = ({ kernel }: Choice, key: string): string =>
-    `${key} ${kernel.name === 'pool-tiles' ? kernel.pool : ''}`
-  const scratchFloats = new Map<string, number>()
-  let sumFloats = 0
-  for (const choice of planned) {
-    const { scratch, sums } = layoutOf(choice) ?? {}
-    sumFloats = Math.max(sumFloats, sums?.floats ?? 0)
-    if (scratch === undefined) continue
-    const key = scratchKey(choice, scratch.key)
-    scratchFloats.set(key, Math.max(scratch.floats, scratchFloats.get(key) ?? 0))
-  }
-  const scratchAddresses = new Map([...scratchFloats].map(([key, floats]) => [key, take(4 * floats)]))
-  const sumsAddress = take(4 * sumFloats)
-  const withScratch = planned.map((entry): PlannedStep => {
-    const { scratch, sums } = layoutOf(entry) ?? {}
-    const scratchAddress = scratch && scratchAddresses.get(scratchKey(entry, scratch.key))
-    return { ...entry, scratchAddress, ...(sums && { sumsAddress }) }
-  })
-  const masks = new Map<string, { readonly address: number; readonly layout: ByteLayout }>()
-  for (const step of steps) {
-    const layout = step.kind === 'bytes' ? placesOf(step).writes?.layout : undefined
-    if (layout === undefined || !needsMasks(layout)) continue
-    const key = maskKey(layout)
-    if (!masks.has(key)) masks.set(key, { address: take(maskBytes(layout)), layout })
-  }
+  const scratch = numbers?.assignScratch(choices, take)
   const scratchBytes = address - alignment - weightBytes
-  const places = assignSlots(steps, take)
+  const places = bytes?.assignPlaces(steps, take) ?? noPlaces
   const placeBytes = address - alignment - weightBytes - scratchBytes
+  const planned = steps.map(
+    (step, index): PlannedStep => ({
+      step,
+      ...choices[index]!,
+      weights: weights[index]!,
+      ...scratch?.[index],
+    }),
+  )
 
-  const { lifetimes, roots } = trackLifetimes(model, shapes, withScratch)
+  const { lifetimes, roots } = trackLifetimes(model, shapes, planned)
   const arena = planArena(lifetimes)
   const totalBytes = address + arena.bytes + slackBytes
   if (totalBytes > planLimits.memoryBytes) {
@@ -152,8 +153,19 @@ export function planModel(
   const addresses = new Map([...roots].map(([name, root]) => [name, address + arena.offsets.get(root)!]))
   const arenaBytes = arena.bytes + placeBytes
   const memory = { weightBytes, scratchBytes, arenaBytes, totalBytes }
-  return { model, kernels, arithmetic, shapes, steps: withScratch, addresses, places, masks, memory }
+  const description = {
+    name: model.name,
+    kernels: kernels.name,
+    reason: kernels.reason,
+    arithmetic: arithmetic.name,
+    arithmeticReason: arithmetic.reason,
+    memory,
+    ...describeSteps(planned, model, shapes),
+  }
+  return { model, kernels, shapes, steps: planned, addresses, places, memory, description }
 }
+
+const noPlaces: Places = { addresses: new Map(), slots: [], masks: new Map() }
 
 /** When each value is written and last read; an alias lives in the value it renames, its root. */
 function trackLifetimes(

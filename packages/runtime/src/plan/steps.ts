@@ -3,8 +3,8 @@ import type { PackedModel, PackedNode, PackedTensor } from '../file/types.ts'
 import type { SignLists } from '../tensors.ts'
 import { listsOf } from '../ternary-lists.ts'
 import type { ByteStep } from './integer/byte-step.ts'
+import type { Window } from './numbers/window.ts'
 import { type Shape, sameShape } from './shape.ts'
-import type { Window } from './window.ts'
 
 /** Bounds of a fused Relu or Clip. */
 export interface Bounds {
@@ -51,6 +51,18 @@ export interface NodeStep {
 
 export type Step = LinearStep | NodeStep | ByteStep
 
+/** A node on its own. */
+export const singleStep = (node: PackedNode): NodeStep => ({ kind: 'node', node, output: node.outputs[0]! })
+
+/** Operators that only give the shape another name. */
+export const isAlias = ({ op }: PackedNode): boolean =>
+  op === 'Flatten' ||
+  op === 'Reshape' ||
+  op === 'Squeeze' ||
+  op === 'Unsqueeze' ||
+  op === 'Dropout' ||
+  op === 'Identity'
+
 /** Fuses Conv, Gemm and MatMul with the Add, then the Relu or Clip, that alone consume them. */
 export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>): (LinearStep | NodeStep)[] {
   const consumers = new Map<string, number[]>()
@@ -75,8 +87,7 @@ export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>
     if (taken.has(index)) continue
     const layer = linearLayer(model, model.nodes[index]!, shapes)
     if (layer === undefined) {
-      const node = model.nodes[index]!
-      steps.set(index, { kind: 'node', node, output: node.outputs[0]! })
+      steps.set(index, singleStep(model.nodes[index]!))
       continue
     }
     const nodes = [layer.node]

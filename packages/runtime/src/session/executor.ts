@@ -1,44 +1,61 @@
 /** Takes the memory a plan asks for and turns its steps into calls. */
 import { SternaError } from '../errors.ts'
+import type { PackedMetadata, Preview } from '../file/types.ts'
+import { inOrder } from '../kernels/wasm/binding.ts'
 import { bindKernels } from '../kernels/wasm/index.ts'
 import { widenTensor } from '../kernels/widen-tensor.ts'
+import type { ModelDescription } from '../plan/describe.ts'
 import type { Plan } from '../plan/plan.ts'
-import { sizeOf } from '../plan/shape.ts'
+import { type Shape, sizeOf } from '../plan/shape.ts'
+import { parts } from './parts.ts'
 
+/** An input, to be written before a run, or an output, to be read after it. */
+export interface Value {
+  readonly name: string
+  readonly shape: Shape
+  readonly data: Float32Array
+}
+
+/** A model that is ready to run. Of the model itself it holds what a session tells, not the weights. */
 export interface Executor {
-  readonly plan: Plan
-  /** The numbers of an input, for writing before a run, or of an output, for reading after it. */
-  value(name: string): Float32Array
+  readonly description: ModelDescription
+  readonly metadata: PackedMetadata
+  readonly preview: Preview | undefined
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly Value[]
   /** Runs one image. */
   run(): void
 }
 
 export async function createExecutor(plan: Plan): Promise<Executor> {
+  const { model, shapes, addresses, description } = plan
   const memory = takeMemory(plan)
   const { buffer } = memory
   const arrays = new Map<string, Float32Array>()
   const numbers = (name: string): Float32Array => {
-    const tensor = plan.model.tensors.get(name)
+    const tensor = model.tensors.get(name)
     const array =
       arrays.get(name) ??
       (tensor === undefined
-        ? new Float32Array(buffer, plan.addresses.get(name)!, sizeOf(plan.shapes.get(name)!))
+        ? new Float32Array(buffer, addresses.get(name)!, sizeOf(shapes.get(name)!))
         : widenTensor(tensor))
     arrays.set(name, array)
     return array
   }
-  const bound = 'grow' in memory ? await bindKernels(plan, memory) : undefined
+  const bound = 'grow' in memory ? await bindKernels(plan, memory, parts) : undefined
   const steps = plan.steps.filter(({ kernel }) => kernel.name !== 'alias')
   const plain = steps.every(planned => bound?.has(planned))
     ? undefined
     : (await import('./plain-calls.ts')).createPlainCalls(plan, numbers)
   const calls = steps.map(planned => bound?.get(planned) ?? plain!(planned))
+  const value = (name: string): Value => ({ name, shape: shapes.get(name)!, data: numbers(name) })
   return {
-    plan,
-    value: numbers,
-    run() {
-      for (const call of calls) call()
-    },
+    description,
+    metadata: model.metadata,
+    preview: model.preview,
+    inputs: model.inputs.map(({ name }) => value(name)),
+    outputs: model.outputs.map(value),
+    run: inOrder(calls),
   }
 }
 

@@ -7,7 +7,7 @@ import {
   readSternaStream,
 } from '../file/index.ts'
 import type { PackedModel } from '../file/types.ts'
-import { describePlan, type ModelDescription } from '../plan/describe.ts'
+import type { ModelDescription } from '../plan/describe.ts'
 import { type ComputeOptions, openModel, planFor } from './open.ts'
 import { Session } from './session.ts'
 
@@ -81,6 +81,9 @@ export async function loadModel(
  * What a session of this model would do on this host, without making one.
  * @throws SternaError as `loadModel` does
  */
-export function describeModel(model: PackedModel, options: LoadOptions = {}): ModelDescription {
-  return describePlan(planFor(model, options))
+export async function describeModel(
+  model: PackedModel,
+  options: LoadOptions = {},
+): Promise<ModelDescription> {
+  return (await planFor(model, options)).description
 }

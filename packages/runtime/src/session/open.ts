@@ -4,6 +4,7 @@ import type { PackedModel } from '../file/types.ts'
 import { simdSupported } from '../kernels/wasm/index.ts'
 import { type ArithmeticChoice, type KernelSet, type Plan, planModel } from '../plan/plan.ts'
 import { createExecutor, type Executor } from './executor.ts'
+import { parts } from './parts.ts'
 
 /** How a model computes. */
 export interface ComputeOptions {
@@ -21,7 +22,7 @@ export interface ComputeOptions {
 
 /** @throws SternaError as `planModel` does, and `usage/option` */
 export async function openModel(model: PackedModel, options: ComputeOptions): Promise<Executor> {
-  const plan = planFor(model, options)
+  const plan = await planFor(model, options)
   try {
     return await createExecutor(plan)
   } catch (error) {
@@ -29,13 +30,13 @@ export async function openModel(model: PackedModel, options: ComputeOptions): Pr
     const refused = error instanceof SternaError && error.code === 'engine/unavailable'
     if (plan.kernels.name !== 'simd128' || !refused) throw error
     const plain = { name: 'reference', reason: error.message } as const
-    return createExecutor(planModel(model, plain, chooseArithmetic(model, options)))
+    return createExecutor(await planModel(model, plain, chooseArithmetic(model, options), parts))
   }
 }
 
 /** @throws SternaError as `openModel` does */
-export const planFor = (model: PackedModel, options: ComputeOptions): Plan =>
-  planModel(model, chooseKernels(options), chooseArithmetic(model, options))
+export const planFor = async (model: PackedModel, options: ComputeOptions): Promise<Plan> =>
+  planModel(model, chooseKernels(options), chooseArithmetic(model, options), parts)
 
 function chooseArithmetic(model: PackedModel, { arithmetic = 'auto' }: ComputeOptions): ArithmeticChoice {
   if (arithmetic === 'f32') return { name: 'f32', reason: 'asked for' }

@@ -110,7 +110,7 @@ describe('loading', () => {
   })
 
   test('takes no more memory than it describes, to the next page', async () => {
-    const { memory } = describeModel(lenet5(0.9))
+    const { memory } = await describeModel(lenet5(0.9))
     assert.ok(memory.totalBytes >= memory.weightBytes + memory.scratchBytes + memory.arenaBytes)
     assert.ok(memory.totalBytes < 500_000, `${memory.totalBytes} bytes`)
   })
@@ -131,8 +131,8 @@ describe('describe', () => {
     return m.model(m.node('Conv', operands, convAttributes(1, 1)))
   }
 
-  test('counts an addition for each non-zero weight and position, and two multiplications an output', () => {
-    const { layers, additions, multiplications } = describeModel(oneConv([0.5], [0.25], true))
+  test('counts an addition for each non-zero weight and position, and two multiplications an output', async () => {
+    const { layers, additions, multiplications } = await describeModel(oneConv([0.5], [0.25], true))
     assert.equal(layers[0]!.kernel, 'add-lists')
     assert.equal(layers[0]!.weights, 36)
     assert.equal(layers[0]!.zeros, 24)
@@ -140,15 +140,15 @@ describe('describe', () => {
     assert.equal(multiplications, 2 * 2 * 36)
   })
 
-  test('counts one multiplication an output where both magnitudes are equal', () => {
+  test('counts one multiplication an output where both magnitudes are equal', async () => {
     for (const magnitudes of [[0.5], [0.5, 0.75]]) {
-      const { additions, multiplications } = describeModel(oneConv(magnitudes, magnitudes, false))
+      const { additions, multiplications } = await describeModel(oneConv(magnitudes, magnitudes, false))
       assert.equal(additions, 12 * 36)
       assert.equal(multiplications, 2 * 36)
     }
   })
 
-  test('counts a multiplication and an addition for every weight of a dense layer', () => {
+  test('counts a multiplication and an addition for every weight of a dense layer', async () => {
     const m = new ModelSketch()
     const x = m.input('x', [1, 20])
     const random = createRandom(1)
@@ -157,12 +157,12 @@ describe('describe', () => {
       [x, m.tensor(randomDense(random, [5, 20])), m.tensor(randomDense(random, [5]))],
       gemmAttributes,
     )
-    const { additions, multiplications } = describeModel(m.model(m.node('Relu', [y], {})))
+    const { additions, multiplications } = await describeModel(m.model(m.node('Relu', [y], {})))
     assert.deepEqual([additions, multiplications], [105, 100])
   })
 
-  test('names each layer with what is fused into it, its kernel and the reason', () => {
-    const { layers } = describeModel(lenet5(0.95))
+  test('names each layer with what is fused into it, its kernel and the reason', async () => {
+    const { layers } = await describeModel(lenet5(0.95))
     assert.deepEqual(
       layers.map(layer => layer.op),
       ['Conv + Relu', 'MaxPool', 'Conv + Relu', 'MaxPool', 'Flatten', 'Gemm + Relu', 'Gemm'],
@@ -171,14 +171,14 @@ describe('describe', () => {
     assert.match(layers[5]!.reason, /95\.\d % zeros/)
   })
 
-  test('chooses lists for a fully connected layer only where they are faster', () => {
-    const kernelAt = (zeros: number) => {
+  test('chooses lists for a fully connected layer only where they are faster', async () => {
+    const kernelAt = async (zeros: number) => {
       const m = new ModelSketch()
       const weight = m.tensor(randomTernary(createRandom(1), [256, 512], zeros))
-      return describeModel(m.model(m.node('Gemm', [m.input('x', [1, 512]), weight], gemmAttributes)))
-        .layers[0]!.kernel
+      const model = m.model(m.node('Gemm', [m.input('x', [1, 512]), weight], gemmAttributes))
+      return (await describeModel(model)).layers[0]!.kernel
     }
-    assert.equal(kernelAt(0.5), 'dense-rows')
-    assert.equal(kernelAt(0.9), 'gather-lists')
+    assert.equal(await kernelAt(0.5), 'dense-rows')
+    assert.equal(await kernelAt(0.9), 'gather-lists')
   })
 })

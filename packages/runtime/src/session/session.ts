@@ -1,6 +1,6 @@
 import { SternaError } from '../errors.ts'
 import type { PackedMetadata, Preview } from '../file/types.ts'
-import { describePlan, type ModelDescription } from '../plan/describe.ts'
+import type { ModelDescription } from '../plan/describe.ts'
 import { type Shape, sizeOf } from '../plan/shape.ts'
 import type { Executor } from './executor.ts'
 import { runImages } from './run-images.ts'
@@ -53,12 +53,11 @@ export class Session {
   readonly #pool: Pool | undefined
 
   constructor(executor: Executor, pool?: Pool) {
-    const { model, shapes } = executor.plan
-    this.name = model.name
-    this.inputs = model.inputs.map(({ name, shape }) => ({ name, shape }))
-    this.outputs = model.outputs.map(name => ({ name, shape: shapes.get(name)! }))
-    this.metadata = model.metadata
-    this.preview = model.preview
+    this.name = executor.description.name
+    this.inputs = executor.inputs.map(({ name, shape }) => ({ name, shape }))
+    this.outputs = executor.outputs.map(({ name, shape }) => ({ name, shape }))
+    this.metadata = executor.metadata
+    this.preview = executor.preview
     this.threads = pool?.threads ?? 1
     this.#executor = executor
     this.#pool = pool
@@ -134,7 +133,7 @@ export class Session {
 
   /** Kernels and their reasons, arithmetic of one image, memory: layer by layer. */
   describe(): ModelDescription {
-    return describePlan(this.#executor.plan)
+    return this.#executor.description
   }
 }
 

@@ -29,7 +29,7 @@ export async function packAndMeasure(
   if (source.kind !== 'sterna') throw new SternaError('internal', `${file} is no .sterna file`)
   const packed = await measureTest(output, `${name.padEnd(5)}  packed file`, source, dataset)
   const unpacked = await measureTest(output, `${name.padEnd(5)}  unpacked network`, run, dataset)
-  const { totals } = reportPacked(source.packed, source.account, describeModel(source.packed))
+  const { totals } = reportPacked(source.packed, source.account, await describeModel(source.packed))
   const equal = packed.predictions.reduce(
     (count, predicted, index) => count + (predicted === unpacked.predictions[index] ? 1 : 0),
     0,

@@ -1,10 +1,10 @@
 /** Turns planned steps into calls of kernels that work on the plan's memory. */
-import type { Kernel, Tiled } from '../../plan/choose.ts'
-import { denseRunBytes } from '../../plan/dense-runs.ts'
+import type { Kernel, Tiled } from '../../plan/kernel.ts'
+import { denseRunBytes } from '../../plan/numbers/dense-runs.ts'
+import type { WindowLayout } from '../../plan/numbers/window.ts'
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import type { LinearStep } from '../../plan/steps.ts'
-import type { WindowLayout } from '../../plan/window.ts'
 import { type Binding, type BindingContext, bindCall } from './binding.ts'
 import { bindMoves, copyPlanes, mergeAxes } from './copies.ts'
 import { emitDenseTile } from './dense-tiles.ts'

@@ -1,5 +1,5 @@
 import type { Move } from '../../plan/moves.ts'
-import type { PlaneCopy, WindowLayout } from '../../plan/window.ts'
+import type { PlaneCopy, WindowLayout } from '../../plan/numbers/window.ts'
 import type { Binding } from './binding.ts'
 import type { KernelFunction } from './library.ts'
 

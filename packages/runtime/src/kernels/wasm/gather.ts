@@ -11,7 +11,7 @@ import {
   set,
 } from '../../assembler/instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
-import type { Magnitudes } from '../../plan/choose.ts'
+import type { Magnitudes } from '../../plan/kernel.ts'
 import { clampScalar, type Epilogue } from './epilogue.ts'
 
 export interface GatherSpec extends Epilogue {

@@ -1,5 +1,4 @@
-import { f32x4 } from '../../assembler/instructions.ts'
-import { assembleModule, defineFunction } from '../../assembler/module.ts'
+import { assembleModule } from '../../assembler/module.ts'
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import type { Binding, Call } from './binding.ts'
 import { Library } from './library.ts'
@@ -12,27 +11,39 @@ export function simdSupported(): boolean {
   return supported
 }
 
-const probe = defineFunction('probe', [], () => [f32x4.splat(0), 0x1a]) // a vector constant, dropped
+/** Drops a vector of zeros. */
+const probe = {
+  name: 'probe',
+  parameters: [],
+  locals: [],
+  body: new Uint8Array([0xfd, 0x0c, ...new Uint8Array(16), 0x1a]),
+}
 
-/**
- * Prepares every step for which a SIMD kernel is planned. Kernels for numbers and for bytes are loaded only where the plan
- * has such steps.
- */
+/** The parts of a session that a plan may need. */
+export interface KernelParts {
+  bytes(): Promise<Pick<typeof import('./integer/bind-bytes.ts'), 'bindByteStep' | 'fillPlaces'>>
+  numbers(): Promise<Pick<typeof import('./bind.ts'), 'bindStep'>>
+}
+
+const inNumbers = ({ step, kernel }: PlannedStep): boolean =>
+  step.kind !== 'bytes' && kernel.name !== 'alias' && kernel.name !== 'reference'
+
+/** Prepares every step for which a SIMD kernel is planned. */
 export async function bindKernels(
   plan: Plan,
   memory: WebAssembly.Memory,
+  parts: KernelParts,
 ): Promise<ReadonlyMap<PlannedStep, Call>> {
   const { buffer } = memory
-  const onBytes = ({ step }: PlannedStep): boolean => step.kind === 'bytes'
-  const bytes = plan.steps.some(onBytes) ? await import('./integer/bind-bytes.ts') : undefined
-  const numbers = plan.steps.every(onBytes) ? undefined : await import('./bind.ts')
+  const bytes = plan.steps.some(({ step }) => step.kind === 'bytes') ? await parts.bytes() : undefined
+  const numbers = plan.steps.some(inNumbers) ? await parts.numbers() : undefined
   bytes?.fillPlaces(plan, buffer)
   const library = new Library()
   const bindings = new Map<PlannedStep, Binding>()
   for (const planned of plan.steps) {
     const { step } = planned
     const context = { plan, planned, buffer, library }
-    const binding = step.kind === 'bytes' ? bytes!.bindByteStep(context, step) : numbers!.bindStep(context)
+    const binding = step.kind === 'bytes' ? bytes!.bindByteStep(context, step) : numbers?.bindStep(context)
     if (binding !== undefined) bindings.set(planned, binding)
   }
   await library.instantiate(memory)

@@ -1,9 +1,9 @@
-/** Writes weights into memory in the form the kernels read; `plan/prepared-bytes.ts` says how long that is. */
+/** Writes weights into memory in the form the kernels read; `plan/numbers/prepared-bytes.ts` says how long that is. */
 import type { TernaryTensor } from '../../file/types.ts'
-import type { Magnitudes } from '../../plan/choose.ts'
-import { type DenseRun, denseRowBytes } from '../../plan/dense-runs.ts'
-import { eachTerm } from '../../plan/pairs.ts'
-import { denseBlock } from '../../plan/prepared-bytes.ts'
+import type { Magnitudes } from '../../plan/kernel.ts'
+import { type DenseRun, denseRowBytes } from '../../plan/numbers/dense-runs.ts'
+import { eachTerm } from '../../plan/numbers/pairs.ts'
+import { denseBlock } from '../../plan/numbers/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import { levelsOfFilter, visitSign as visitList } from '../../ternary-lists.ts'
 import { widenTensor } from '../widen-tensor.ts'

@@ -6,8 +6,9 @@
  * its tap (ky, kx) at a constant distance from i, so a map is one long vector whatever its width, and no lane is wasted
  * at the end of a row. Rows of zero above and below serve the taps that leave the map there.
  */
+
+import type { Window } from '../numbers/window.ts'
 import type { Shape } from '../shape.ts'
-import type { Window } from '../window.ts'
 
 export interface ByteLayout {
   readonly channels: number

@@ -1,8 +1,8 @@
 /** The steps of a plan that work on bytes, and the conversions between bytes and numbers. */
 import type { ActivationRange, PackedNode } from '../../file/types.ts'
 import type { Movement } from '../moves.ts'
+import type { Window } from '../numbers/window.ts'
 import type { LinearStep } from '../steps.ts'
-import type { Window } from '../window.ts'
 import type { ByteLayout } from './byte-layout.ts'
 import type { FilterRequantization } from './requantize.ts'
 

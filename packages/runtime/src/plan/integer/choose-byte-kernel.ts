@@ -1,8 +1,9 @@
 /** Which kernel computes a step on bytes, and why. */
 import type { TernaryTensor } from '../../file/types.ts'
-import { type Choice, countNonZeros, describeZeros } from '../choose.ts'
+import type { Choice } from '../kernel.ts'
 import { sizeOf } from '../shape.ts'
 import type { LinearStep } from '../steps.ts'
+import { countNonZeros, describeZeros } from '../zeros.ts'
 import { tileVectors } from './byte-layout.ts'
 import { type ByteRowsShape, byteRowsCost } from './byte-rows.ts'
 import type { ByteConvolution, ByteMatrix, ByteStep } from './byte-step.ts'

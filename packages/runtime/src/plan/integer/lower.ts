@@ -1,11 +1,10 @@
 /** Rewrites the steps of a model so that ternary layers, and what lies between them, work on bytes. */
 import type { ActivationRange, PackedModel, PackedNode } from '../../file/types.ts'
-import { isAlias } from '../choose.ts'
 import { isMoving, movementOf } from '../moves.ts'
+import type { Window } from '../numbers/window.ts'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import { resolveAxes } from '../shape-rules.ts'
-import type { LinearStep, NodeStep, Step } from '../steps.ts'
-import type { Window } from '../window.ts'
+import { isAlias, type LinearStep, type NodeStep, type Step, singleStep } from '../steps.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
 import type { ByteConvolution, ByteDense, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
 import { convolutionFits, denseFits, largestWindow, matrixFits } from './fit.ts'
@@ -124,8 +123,7 @@ export function lowerToBytes(
       case 'numbers':
         for (const name of inputsOfStep(step)) needNumbers(name, step.node)
         if (fused || step.kind === 'node') lowered.push(step)
-        else
-          lowered.push(...step.nodes.map(node => ({ kind: 'node', node, output: node.outputs[0]! }) as const))
+        else lowered.push(...step.nodes.map(singleStep))
         numbers.add(output)
         break
       case 'convolution':

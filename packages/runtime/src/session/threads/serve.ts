@@ -1,5 +1,4 @@
 /** The work of a worker: it loads a model once, then runs what it is sent. */
-import { sizeOf } from '../../plan/shape.ts'
 import type { Executor } from '../executor.ts'
 import { openModel } from '../open.ts'
 import { runImages } from '../run-images.ts'
@@ -27,8 +26,7 @@ export function createServer(
         post({}, [])
         return
       }
-      const { model, shapes } = executor!.plan
-      const outputs = model.outputs.map(name => new Float32Array(images * sizeOf(shapes.get(name)!)))
+      const outputs = executor!.outputs.map(({ data }) => new Float32Array(images * data.length))
       runImages(executor!, 0, images, inputs, outputs)
       post(
         { outputs },

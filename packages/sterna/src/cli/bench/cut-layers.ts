@@ -16,12 +16,14 @@ export interface CutLayer {
 const linear: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul'])
 
 /** A layer keeps its bias and the ReLU or clip right behind it; what else is fused in the network is left out. */
-export function cutLayers(packed: PackedModel): readonly CutLayer[] {
-  const described = new Map(describeModel(packed).layers.map(layer => [layer.name, layer]))
-  return packed.nodes.flatMap(node => {
+export async function cutLayers(packed: PackedModel): Promise<readonly CutLayer[]> {
+  const { layers } = await describeModel(packed)
+  const described = new Map(layers.map(layer => [layer.name, layer]))
+  const cuts: CutLayer[] = []
+  for (const node of packed.nodes) {
     const layer = described.get(node.name)
     const weight = linear.has(node.op) ? packed.tensors.get(node.inputs[1]!) : undefined
-    if (layer === undefined || weight === undefined) return []
+    if (layer === undefined || weight === undefined) continue
     const nodes = [node, ...followingClip(packed, node)]
     const cut: PackedModel = {
       ...packed,
@@ -31,19 +33,18 @@ export function cutLayers(packed: PackedModel): readonly CutLayer[] {
       nodes,
       tensors: new Map(node.inputs.slice(1).map(name => [name, packed.tensors.get(name)!])),
     }
-    const [alone] = describeModel(cut).layers
-    return [
-      {
-        name: node.name,
-        geometry: describeGeometry(node, weight, layer.outputShape),
-        zeros: layer.zeros,
-        weights: layer.weights,
-        kernel: alone!.kernel,
-        reason: alone!.reason,
-        packed: cut,
-      },
-    ]
-  })
+    const [alone] = (await describeModel(cut)).layers
+    cuts.push({
+      name: node.name,
+      geometry: describeGeometry(node, weight, layer.outputShape),
+      zeros: layer.zeros,
+      weights: layer.weights,
+      kernel: alone!.kernel,
+      reason: alone!.reason,
+      packed: cut,
+    })
+  }
+  return cuts
 }
 
 function followingClip({ nodes, outputs }: PackedModel, { outputs: [output] }: PackedNode): PackedNode[] {

@@ -6,7 +6,7 @@ import type { PackedModel } from 'sterna-runtime'
 import { SternaError } from '../../core/index.ts'
 import { formatPercent, textTable } from '../../report/index.ts'
 import { batchTable, timeBatches } from '../bench/batch-threads.ts'
-import { cutLayers } from '../bench/cut-layers.ts'
+import { type CutLayer, cutLayers } from '../bench/cut-layers.ts'
 import {
   type InferenceContest,
   type InferenceTimes,
@@ -173,7 +173,7 @@ async function benchNetwork(
   ]
   const timed = []
   if (layers) {
-    for (const { packed: layer, ...about } of cutLayers(packed)) {
+    for (const { packed: layer, ...about } of await cutLayers(packed)) {
       timed.push({ ...about, ...(await time(layer, about.name)) })
     }
     lines.push(layerTable(timed), '')
@@ -186,9 +186,7 @@ async function benchNetwork(
   }
 }
 
-function layerTable(
-  layers: readonly (Omit<ReturnType<typeof cutLayers>[number], 'packed'> & InferenceTimes)[],
-): string {
+function layerTable(layers: readonly (Omit<CutLayer, 'packed'> & InferenceTimes)[]): string {
   const titles = layers[0]?.peers.map(({ name }) => name) ?? []
   return textTable(
     [

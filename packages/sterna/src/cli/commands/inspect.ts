@@ -33,7 +33,7 @@ export function inspectCommand(): Command {
       if (preview === undefined) throw new SternaError('usage/input', `${file}: it holds no preview`)
       writeFileAtomic(savePreview, preview.bytes)
     }
-    const report = reportPacked(packed, account, describeModel(packed))
+    const report = reportPacked(packed, account, await describeModel(packed))
     const compared = codings && reportCodings(packed, account, findCompressors())
     output.result(
       {

@@ -27,14 +27,14 @@ import { writeByteRowRecords, writeGatherLists, writeLookupWeights } from './pre
 import { masksOf, targetPlanes } from './target-planes.ts'
 
 /** Writes once what no step writes: rows of zero, planes of nothing, masks. */
-export function fillPlaces({ places, masks }: Plan, buffer: ArrayBuffer): void {
+export function fillPlaces({ places }: Plan, buffer: ArrayBuffer): void {
   for (const { address, place } of places.slots) {
     const { channels, channelBytes, planeBytes } = place.layout
     const bytes = new Uint8Array(buffer, address, place.layout.bytes)
     bytes.fill(place.border)
     bytes.fill(0, channels * channelBytes, channels * channelBytes + planeBytes)
   }
-  for (const { address, layout } of masks.values()) fillMasks(layout, new Uint8Array(buffer, address))
+  for (const { address, layout } of places.masks.values()) fillMasks(layout, new Uint8Array(buffer, address))
 }
 
 const placeAddress = ({ places }: Plan, { name }: Place): number => places.addresses.get(name)!

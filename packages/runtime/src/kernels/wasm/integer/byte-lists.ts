@@ -1,4 +1,4 @@
-/** Writes the records and lists of a convolution on bytes; `plan/prepared-bytes.ts` says how long they are. */
+/** Writes the records and lists of a convolution on bytes; `plan/integer/prepared-bytes.ts` says how long they are. */
 import { offsetOf } from '../../../plan/integer/byte-layout.ts'
 import type { ByteConvolution } from '../../../plan/integer/byte-step.ts'
 import { maxCount } from '../../../plan/integer/requantize.ts'

@@ -1,6 +1,6 @@
-/** Writes offsets and filters of a convolution with 8-bit weights; `plan/prepared-bytes.ts` says how long they are. */
+/** Writes offsets and filters of a convolution with 8-bit weights; `plan/integer/prepared-bytes.ts` says how long they are. */
 import type { ByteDense } from '../../../plan/integer/byte-step.ts'
-import { denseByteSizes } from '../../../plan/prepared-bytes.ts'
+import { denseByteSizes } from '../../../plan/integer/prepared-bytes.ts'
 import { tapOffsets } from './byte-lists.ts'
 
 /** Where filters lie that are computed so many at a time. */

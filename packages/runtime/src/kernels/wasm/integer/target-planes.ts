@@ -23,8 +23,8 @@ export function targetPlanes({ layout }: Place): TargetPlane[] {
 }
 
 /** Where the masks of a place begin; 0 where it needs none. */
-export const masksOf = ({ masks }: Plan, { layout }: Place): number =>
-  masks.get(maskKey(layout))?.address ?? 0
+export const masksOf = ({ places }: Plan, { layout }: Place): number =>
+  places.masks.get(maskKey(layout))?.address ?? 0
 
 /** @param zero the byte that stands for zero; @param past bytes from `target` and `masks` to the vector's place */
 export const storePlanes = (

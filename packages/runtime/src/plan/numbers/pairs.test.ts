@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { TernaryTensor } from '../file/types.ts'
-import { convAttributes, createRandom, ModelSketch, randomTernary } from '../kernels/testing/models.ts'
+import type { TernaryTensor } from '../../file/types.ts'
+import { convAttributes, createRandom, ModelSketch, randomTernary } from '../../kernels/testing/models.ts'
+import { planFor } from '../../session/open.ts'
 import { countTerms, eachTerm } from './pairs.ts'
-import { planModel } from './plan.ts'
 
 describe('eachTerm', () => {
   test('covers every weight of a sign once and nothing else, for any pattern and kernel', () => {
@@ -44,17 +44,17 @@ describe('eachTerm', () => {
   })
 })
 
-test('sums of neighbours are planned where they pay: in padded layers with many weights', () => {
-  const paired = (zeros: number, pad: number) => {
+test('sums of neighbours are planned where they pay: in padded layers with many weights', async () => {
+  const paired = async (zeros: number, pad: number) => {
     const m = new ModelSketch()
     const weight = m.tensor(randomTernary(createRandom(1), [32, 16, 3, 3], zeros))
     const model = m.model(m.node('Conv', [m.input('x', [1, 16, 20, 20]), weight], convAttributes(1, pad)))
-    const { kernel } = planModel(model, { name: 'simd128', reason: 'test' }).steps[0]!
+    const { kernel } = (await planFor(model, {})).steps[0]!
     return kernel.name === 'add-lists' && kernel.layout.sums !== undefined
   }
-  assert.equal(paired(0.5, 1), true)
-  assert.equal(paired(0.98, 1), false)
-  assert.equal(paired(0.5, 0), false)
+  assert.equal(await paired(0.5, 1), true)
+  assert.equal(await paired(0.98, 1), false)
+  assert.equal(await paired(0.5, 0), false)
 })
 
 /** A weight of one level everywhere. */

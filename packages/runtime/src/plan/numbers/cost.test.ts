@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { PackedModel, PackedTensor } from '../file/types.ts'
+import type { PackedModel, PackedTensor } from '../../file/types.ts'
 import {
   convAttributes,
   createRandom,
@@ -8,10 +8,10 @@ import {
   ModelSketch,
   randomArray,
   randomTernary,
-} from '../kernels/testing/models.ts'
-import { widenTensor } from '../kernels/widen-tensor.ts'
-import { describeModel, loadModel } from '../session/index.ts'
-import { sizeOf } from './shape.ts'
+} from '../../kernels/testing/models.ts'
+import { widenTensor } from '../../kernels/widen-tensor.ts'
+import { describeModel, loadModel } from '../../session/index.ts'
+import { sizeOf } from '../shape.ts'
 
 interface Layer {
   readonly input: readonly number[]
@@ -47,12 +47,14 @@ function bothModels(layer: Layer, zeros: number): readonly [ternary: PackedModel
   return [modelOf(layer, ternary), modelOf(layer, dense)]
 }
 
-const kernelOf = (model: PackedModel) => describeModel(model).layers[0]!
+const kernelOf = async (model: PackedModel) => (await describeModel(model)).layers[0]!
 
 describe('the choice between lists and dense kernels', () => {
   for (const [name, layer] of Object.entries(layers)) {
-    test(`${name}: goes from dense to lists once as zeros grow, and gives both estimates`, () => {
-      const chosen = Array.from({ length: 34 }, (_, i) => kernelOf(bothModels(layer, 0.03 * i)[0]))
+    test(`${name}: goes from dense to lists once as zeros grow, and gives both estimates`, async () => {
+      const chosen = await Promise.all(
+        Array.from({ length: 34 }, (_, i) => kernelOf(bothModels(layer, 0.03 * i)[0])),
+      )
       const sparse = chosen.map(({ kernel }) => kernel.endsWith('-lists'))
       assert.equal(sparse.at(-1), true)
       assert.deepEqual(sparse, [...sparse].sort(), 'lists first')
@@ -66,7 +68,7 @@ describe('the choice between lists and dense kernels', () => {
     for (const [name, layer] of Object.entries(layers)) {
       for (const zeros of shares) {
         const models = bothModels(layer, zeros)
-        if (kernelOf(models[0]).kernel.startsWith('dense')) continue
+        if ((await kernelOf(models[0])).kernel.startsWith('dense')) continue
         const sessions = await Promise.all(models.map(model => loadModel(model)))
         const input = randomArray(createRandom(2), sizeOf(layer.input))
         // Long enough for V8 to compile the kernels with optimisations.

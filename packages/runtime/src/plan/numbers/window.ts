@@ -5,7 +5,7 @@
  * stride phase: output (oy, ox) and weight (ky, kx) meet at row oy·s + ky·d, which is row
  * oy + ⌊ky·d / s⌋ of phase (ky·d) mod s.
  */
-import type { Shape } from './shape.ts'
+import type { Shape } from '../shape.ts'
 
 export interface Window {
   readonly kernel: readonly [number, number]

@@ -1,11 +1,12 @@
 /** Which kernel computes a layer with stored weights: the cheapest by `cost.ts`. */
-import type { TernaryTensor } from '../file/types.ts'
-import { type Choice, countNonZeros, describeZeros, type Kernel, type Magnitudes } from './choose.ts'
+import type { TernaryTensor } from '../../file/types.ts'
+import type { Choice, Kernel, Magnitudes } from '../kernel.ts'
+import { type Shape, sizeOf } from '../shape.ts'
+import type { LinearStep } from '../steps.ts'
+import { countNonZeros, describeZeros } from '../zeros.ts'
 import { addListsNs, denseRowsNs, denseTilesNs, gatherListsNs, neighbourSumsNs } from './cost.ts'
 import { denseRuns, denseVectors } from './dense-runs.ts'
 import { countTerms } from './pairs.ts'
-import { type Shape, sizeOf } from './shape.ts'
-import type { LinearStep } from './steps.ts'
 import { chooseTiling } from './tile.ts'
 import { canPair, layOutWindow, type WindowLayout } from './window.ts'
 

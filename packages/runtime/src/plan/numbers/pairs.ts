@@ -3,8 +3,8 @@
  * neighbours, a[y][x] + a[y][x+1], and of its vertical ones, a[y][x] + a[y+1][x]; one entry of a list adds one of those
  * instead of two inputs. Trained filters have many such pairs: a third of the additions of EC2T's ResNet-20 is saved.
  */
-import type { TernaryTensor } from '../tensors.ts'
-import { levelsOfFilter } from '../ternary-lists.ts'
+import type { TernaryTensor } from '../../tensors.ts'
+import { levelsOfFilter } from '../../ternary-lists.ts'
 
 /** What a list entry adds: one input, or it and its right or lower neighbour. */
 export type Term = 'one' | 'right' | 'below'

@@ -1,0 +1,3 @@
+/** What a model that computes on bytes needs besides the entry; loaded with it. */
+export { bindByteStep, fillPlaces } from './kernels/wasm/integer/bind-bytes.ts'
+export * from './plan/integer/index.ts'
