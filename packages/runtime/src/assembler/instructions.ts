@@ -79,6 +79,9 @@ export const f32 = {
   store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x38, at(offset)],
 }
 
+const everySecond = (first: number): Code =>
+  [0, 8, 16, 24].flatMap(byte => [0, 1, 2, 3].map(next => first + byte + next))
+
 /** Four floats. */
 export const f32x4 = {
   load: (address: Code, offset = 0): Code => [address, simd(0x00), at(offset)],
@@ -97,12 +100,9 @@ export const f32x4 = {
   splatOf: (value: Code): Code => [value, simd(0x13)],
   lane: (value: Code, lane: number): Code => [value, simd(0x1f), lane],
   /** Lanes 0 and 2 of a, then of b. */
-  evenLanes: (a: Code, b: Code): Code => [
-    a,
-    b,
-    simd(0x0d),
-    [0, 8, 16, 24].flatMap(byte => [byte, byte + 1, byte + 2, byte + 3]),
-  ],
+  evenLanes: (a: Code, b: Code): Code => [a, b, simd(0x0d), everySecond(0)],
+  /** Lanes 1 and 3. */
+  oddLanes: (a: Code, b: Code): Code => [a, b, simd(0x0d), everySecond(4)],
   add: binary(simd(0xe4)),
   sub: binary(simd(0xe5)),
   mul: binary(simd(0xe6)),

@@ -37,6 +37,8 @@ export type Kernel =
       readonly pool: 'max' | 'mean'
       readonly window: readonly [number, number]
     } & Tiled)
+  /** Max pooling of 2 × 2 neighbours. */
+  | { readonly name: 'pool-pairs' }
   | { readonly name: 'copy'; readonly movement: Movement }
   | { readonly name: 'clip'; readonly bounds: Bounds }
   | { readonly name: 'combine'; readonly op: 'Add' | 'Sub' | 'Mul' }

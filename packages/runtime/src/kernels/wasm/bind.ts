@@ -11,7 +11,7 @@ import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
 import type { KernelFunction } from './library.ts'
-import { emitClip, emitCombine, emitCopy, emitNeighbourSums, emitRowSums } from './plain.ts'
+import { emitClip, emitCombine, emitCopy, emitNeighbourSums, emitPairMaximum, emitRowSums } from './plain.ts'
 import {
   type InputOffsets,
   type Lists,
@@ -53,6 +53,12 @@ export function bindStep(context: BindingContext): Binding | undefined {
     case 'combine': {
       const combine = library.request(emitCombine, kernel.op)
       return bindCall(combine, output, output + outputBytes, inputs[0]!, inputs[1]!)
+    }
+    case 'pool-pairs': {
+      const [height, width] = plan.shapes.get(step.node.inputs[0]!)!.slice(2) as [number, number]
+      const columns = plan.shapes.get(step.output)![3]!
+      const maximum = library.request(emitPairMaximum, { columns, rowBytes: 4 * width, height })
+      return bindCall(maximum, output, output + outputBytes, inputs[0]!)
     }
     case 'row-sums': {
       const sums = library.request(emitRowSums, undefined)

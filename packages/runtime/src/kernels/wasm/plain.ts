@@ -1,6 +1,16 @@
 /** The small kernels: copies, elementwise operators, sums of rows. Ends and steps are in bytes. */
 
-import { advance, f32, f32x4, get, i32, repeatWhile, set, when } from '../../assembler/instructions.ts'
+import {
+  advance,
+  type Code,
+  f32,
+  f32x4,
+  get,
+  i32,
+  repeatWhile,
+  set,
+  when,
+} from '../../assembler/instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import type { Bounds } from '../../plan/steps.ts'
 import { clampVector } from './epilogue.ts'
@@ -84,6 +94,51 @@ export function emitNeighbourSums(name: string): WasmFunction {
       ]),
       advance(sum, get(sumBytes)),
       advance(plane, get(planeBytes)),
+    ])
+  })
+}
+
+export interface PairMaximumSpec {
+  /** Of the output; at least 4. */
+  readonly columns: number
+  /** Bytes from one row of the input to the next. */
+  readonly rowBytes: number
+  /** Of the input; an odd one is not looked at. */
+  readonly height: number
+}
+
+/**
+ * The largest of each 2 × 2 neighbours. Call with (output, end of output, input). Each row ends with a block that repeats
+ * some of the one before it. A NaN never is the largest, as in the reference kernel.
+ */
+export function emitPairMaximum(name: string, { columns, rowBytes, height }: PairMaximumSpec): WasmFunction {
+  return defineFunction(name, ['i32', 'i32', 'i32'], (parameters, local) => {
+    const [output, end, input] = parameters as Locals<3>
+    const rows = local('i32')
+    const [low, high] = [local('v128'), local('v128')]
+    const larger = (offset: number): Code =>
+      f32x4.larger(
+        f32x4.larger(f32x4.splat(-Infinity), f32x4.load(get(input), offset)),
+        f32x4.load(get(input), offset + rowBytes),
+      )
+    const block = (start: number): Code => [
+      set(low, larger(8 * start)),
+      set(high, larger(8 * start + 16)),
+      f32x4.store(
+        get(output),
+        f32x4.larger(f32x4.evenLanes(get(low), get(high)), f32x4.oddLanes(get(low), get(high))),
+        4 * start,
+      ),
+    ]
+    return repeatWhile(i32.lessThan(get(output), get(end)), [
+      set(rows, i32.const(height >> 1)),
+      repeatWhile(get(rows), [
+        Array.from({ length: Math.ceil(columns / 4) }, (_, i) => block(Math.min(4 * i, columns - 4))),
+        advance(output, i32.const(4 * columns)),
+        advance(input, i32.const(2 * rowBytes)),
+        advance(rows, i32.const(-1)),
+      ]),
+      advance(input, i32.const((height % 2) * rowBytes)),
     ])
   })
 }

@@ -47,19 +47,21 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
     const eachSum = (f: (sum: Local, index: number) => Code): Code => sums.map(f)
 
     /**
-     * Two entries a turn: their inputs are added to each other first, so that each accumulator waits for one
-     * addition of two.
+     * Two entries a turn: with `join` their inputs are added to each other first, so that each accumulator waits for one
+     * addition of two. Without, each is taken by itself, so that a NaN hides no number.
      */
-    const walk = (endField: number, combine: Combine, join: Combine): Code => {
+    const walk = (endField: number, combine: Combine, join?: Combine): Code => {
       const inputAt = (pointer: Local, index: number): Code => f32x4.load(get(pointer), inputOffsets[index])
       const point = (pointer: Local, place: number): Code =>
         set(pointer, i32.add(get(input), i32.load(get(entry), place)))
+      const both = (sum: Code, a: Code, b: Code): Code =>
+        join === undefined ? combine(combine(sum, a), b) : combine(sum, join(a, b))
       return [
         set(end, i32.load(get(record), endField)),
         repeatWhile(i32.lessThan(i32.add(get(entry), i32.const(4)), get(end)), [
           point(address, 0),
           point(second, 4),
-          eachSum((sum, i) => set(sum, combine(get(sum), join(inputAt(address, i), inputAt(second, i))))),
+          eachSum((sum, i) => set(sum, both(get(sum), inputAt(address, i), inputAt(second, i)))),
           advance(entry, i32.const(8)),
         ]),
         when(i32.lessThan(get(entry), get(end)), [
@@ -100,7 +102,7 @@ export function emitTile(name: string, spec: TileSpec): WasmFunction {
           addBias(16),
         ],
       },
-      max: { recordBytes: 4, body: [start(f32x4.splat(-Infinity)), walk(0, f32x4.larger, f32x4.larger)] },
+      max: { recordBytes: 4, body: [start(f32x4.splat(-Infinity)), walk(0, f32x4.larger)] },
     }
 
     return repeatWhile(i32.lessThan(get(record), get(recordsEnd)), [

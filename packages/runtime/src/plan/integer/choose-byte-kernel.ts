@@ -1,6 +1,7 @@
 /** Which kernel computes a step on bytes, and why. */
 import type { TernaryTensor } from '../../file/types.ts'
 import type { Choice } from '../kernel.ts'
+import { poolsPairsReason } from '../pair-pooling.ts'
 import { sizeOf } from '../shape.ts'
 import type { LinearStep } from '../steps.ts'
 import { countNonZeros, describeZeros } from '../zeros.ts'
@@ -30,7 +31,7 @@ export function chooseByteKernel({ operation }: ByteStep): Choice {
     case 'pair-maximum':
       return {
         kernel: { name: 'byte-pairs' },
-        reason: 'windows of 2 × 2 side by side need no plane for each tap',
+        reason: poolsPairsReason,
       }
     case 'mean':
       return { kernel: { name: 'byte-mean' }, reason: 'a channel is summed exactly' }

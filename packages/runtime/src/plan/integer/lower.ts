@@ -2,6 +2,7 @@
 import type { ActivationRange, PackedModel, PackedNode } from '../../file/types.ts'
 import { isMoving, movementOf } from '../moves.ts'
 import type { Window } from '../numbers/window.ts'
+import { poolsPairs } from '../pair-pooling.ts'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import { resolveAxes } from '../shape-rules.ts'
 import { isAlias, type LinearStep, type NodeStep, type Step, singleStep } from '../steps.ts'
@@ -160,7 +161,7 @@ export function lowerToBytes(
       }
       case 'maximum': {
         const [input, shape] = [step.node.inputs[0]!, shapes.get(output)!]
-        const operation = pairsUp(role.window, shape)
+        const operation = poolsPairs(role.window, shape)
           ? ({ op: 'pair-maximum', source: needBytes(input, step.node) } as const)
           : ({
               op: 'maximum',
@@ -199,16 +200,6 @@ export function lowerToBytes(
   for (const name of model.outputs) needNumbers(name, last)
   return { steps: lowered, reasons }
 }
-
-/** Narrower rows do not fill half a vector's half, wider ones would make long functions. */
-const [narrowestPairs, widestPairs] = [4, 128]
-
-/** Whether windows of 2 × 2 lie side by side, none of them at a border. */
-const pairsUp = ({ kernel, strides, pads }: Window, output: Shape): boolean =>
-  [...kernel, ...strides].every(size => size === 2) &&
-  pads.every(pad => pad === 0) &&
-  output[3]! >= narrowestPairs &&
-  output[3]! <= widestPairs
 
 const inputsOfStep = (step: LinearStep | NodeStep): readonly string[] =>
   step.kind === 'linear' && step.residual !== undefined ? [step.input, step.residual] : step.node.inputs

@@ -2,6 +2,7 @@
 import type { PackedModel, PackedNode } from '../../file/types.ts'
 import { type Choice, reference } from '../kernel.ts'
 import { isMoving, movementOf } from '../moves.ts'
+import { poolsPairs, poolsPairsReason } from '../pair-pooling.ts'
 import { type Shape, sameShape, sizeOf } from '../shape.ts'
 import { resolveAxes } from '../shape-rules.ts'
 import type { LinearStep, NodeStep } from '../steps.ts'
@@ -52,6 +53,9 @@ function chooseNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Choic
       const area = kernel[0] * kernel[1]
       const uneven =
         node.op === 'AveragePool' && !node.attributes.countIncludePad && pads.some(pad => pad > 0)
+      if (node.op === 'MaxPool' && poolsPairs(node.attributes, output)) {
+        return { kernel: { name: 'pool-pairs' }, reason: poolsPairsReason }
+      }
       if (area > maxWindowArea || uneven || x[0] !== 1) return undefined
       const layout = layOutWindow({ kernel, strides, dilations: [1, 1], pads }, x, output)
       const tiling = chooseTiling(layout.output[0], layout.output[1])
