@@ -43,6 +43,7 @@ export const i32 = {
   mul: binary(0x6c),
   and: binary(0x71),
   or: binary(0x72),
+  xor: binary(0x73),
   shiftLeft: binary(0x74),
   /** Copies of the sign come in. */
   shiftRight: binary(0x75),

@@ -2,7 +2,8 @@
 import { AdaptiveBits } from './adaptive-bits.ts'
 import type { BitCoder } from './range-decoder.ts'
 
-const memory = 250
+/** How many decisions a probability remembers. */
+export const memory = 250
 
 /** Eight decisions, highest bit first, each in the context of those before it. */
 export class ByteModel {

@@ -2,12 +2,13 @@
 import type { ByteReader } from '../byte-reader.ts'
 import { memoryLimits } from './adaptive-bits.ts'
 import type { TensorShape, WeightCodec } from './codec.ts'
-import { ByteModel, HalfModel } from './coded-values.ts'
+import { ByteModel } from './coded-values.ts'
 import { denseInt8, halves } from './dense.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { geometryOf } from './ternary-model.ts'
 import { decodeAssignment } from './wasm/decode-assignment.ts'
+import { decodeHalves } from './wasm/decode-halves.ts'
 
 /** No payload says more than this many weights in a byte: what a short hostile file can ask for is bounded. */
 export const weightsPerByte = 1024
@@ -34,8 +35,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       }
       const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
       const coder = new RangeDecoder(reader.take(reader.remaining))
-      const model = new HalfModel()
-      const [magnitudes] = readMagnitudes(reader, shape, layout, () => model.code(coder, 0))
+      const [magnitudes] = readMagnitudes(reader, shape, layout, count => decodeHalves(coder, count))
       const target = createTarget(shape, magnitudes, listed)
       const [density, negative] = probabilities
       decodeAssignment(coder, target, {
@@ -104,6 +104,7 @@ export function readProbability(reader: ByteReader, fixed = false): number {
 }
 
 function codedHalves(reader: ByteReader, coder: RangeDecoder, count: number): Float32Array {
-  const model = new HalfModel()
-  return halves(reader, count, () => model.code(coder, 0))
+  const bits = decodeHalves(coder, count)
+  let taken = 0
+  return halves(reader, count, () => bits[taken++]!)
 }

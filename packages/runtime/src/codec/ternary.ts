@@ -83,18 +83,21 @@ function readLayout(reader: ByteReader): MagnitudeLayout {
 }
 
 /**
- * The magnitudes of each of `terms` that add up to the tensor, which share the scales of the layout. `nextBits` gives
- * one binary16 number after the other; by default they lie in the payload as they are.
+ * The magnitudes of each of `terms` that add up to the tensor, which share the scales of the layout. `decode` gives
+ * so many binary16 numbers; by default they lie in the payload as they are.
  */
 export function readMagnitudes(
   reader: ByteReader,
   shape: TensorShape,
   layout: MagnitudeLayout,
-  nextBits?: () => number,
+  decode?: (count: number) => Uint16Array,
   terms = 1,
 ): readonly [Magnitudes, ...Magnitudes[]] {
   const start = reader.offset
   const count = layout === 'filter' ? shape.filters : 1
+  const bits = decode?.(2 * terms * count + (layout === 'scaled' ? shape.filters : 0))
+  let taken = 0
+  const nextBits = bits && (() => bits[taken++]!)
   const next = (): Magnitudes => {
     const positive = halves(reader, count, nextBits)
     const negative = halves(reader, count, nextBits)

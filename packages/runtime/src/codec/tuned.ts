@@ -4,12 +4,12 @@ import { ListSink } from '../ternary-lists.ts'
 import { memoryLimits } from './adaptive-bits.ts'
 import type { WeightCodec } from './codec.ts'
 import { readProbability, shortestString } from './coded.ts'
-import { HalfModel } from './coded-values.ts'
 import { contextSets } from './levels.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { geometryOf, type ScanOrder } from './ternary-model.ts'
 import { decodeAssignment } from './wasm/decode-assignment.ts'
+import { decodeHalves } from './wasm/decode-halves.ts'
 
 /** The first byte: the magnitude layout, these, and the context set from `setShift` on. */
 export const tunedFlags = {
@@ -58,8 +58,7 @@ export const tunedCodec: WeightCodec = {
       throw reader.failure('file/damaged', `expected at least ${shortest} coded bytes, found ${bytes.length}`)
     }
     const coder = new RangeDecoder(bytes)
-    const halfModel = new HalfModel()
-    const magnitudes = readMagnitudes(reader, shape, layout, () => halfModel.code(coder, 0), terms)
+    const magnitudes = readMagnitudes(reader, shape, layout, count => decodeHalves(coder, count), terms)
     let below: Int8Array | undefined
     const decoded = magnitudes.map((magnitude, term): TernaryTensor => {
       const [density, negative] = probabilities[term]!

@@ -17,9 +17,9 @@ import {
   scanSteps,
   type TernaryModel,
 } from '../ternary-model.ts'
-import { at, channelBytes, modelKinds, ratesAt, type Word } from './layout.ts'
+import { channelBytes, modelKinds, ratesAt } from './layout.ts'
 import { listsAt, sortSigns } from './sort-signs.ts'
-import { openWorkspace, setWords } from './workspace.ts'
+import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
 
 /** Two probabilities that stay as they are, in 1/65536: that a weight is not zero, and that it is negative then. */
 export interface FixedModel {
@@ -100,7 +100,6 @@ function decodeInWasm(
   const live = (signalled: boolean, count: number) => codeLive(coder, signalled, count, () => false)
   const liveFilters = live(!isFixed && model.deadFilters, filters)
   const liveChannels = live(!isFixed && model.deadChannels, channels)
-  const { rest, range, point } = coder
   const { density, negative } = model
   const densityLog = log16(density)
   const densityBase = densityLog - log16(256 / prior)
@@ -108,10 +107,6 @@ function decodeInWasm(
   const bytes = new Int8Array(buffer)
   const memory = new Int32Array(buffer, 0, aboveAt / 4)
   setWords(memory, {
-    range,
-    point,
-    next: lists.end,
-    end: lists.end + rest.length,
     channels: channelsAt,
     channelsEnd: aboveAt,
     rows,
@@ -141,7 +136,7 @@ function decodeInWasm(
     contexts[at + 1] = densityLog
     contexts[at + 2] = liveChannels[channel]!
   }
-  bytes.set(rest, lists.end)
+  lendCoder(workspace.memory, coder, lists.end)
 
   const deliver = (filter: number, from: number): void => {
     if (target instanceof ListSink) sortSigns(workspace, target, filter, from, lists)
@@ -171,7 +166,6 @@ function decodeInWasm(
   if (order.channelsFirst) {
     for (let filter = 0; filter < geometry.filters; filter++) deliver(filter, levelsAt + filter * perFilter)
   }
-  const word = (name: Word): number => memory[at(name) / 4]!
-  coder.resume(word('range'), word('point'), word('next') - lists.end)
+  returnCoder(workspace.memory, coder, lists.end)
   return true
 }

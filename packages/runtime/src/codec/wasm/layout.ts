@@ -34,6 +34,8 @@ export const words = [
   // From a probability to its count of decisions, and where that stops.
   'toSeen',
   'memory',
+  // The register of a checksum.
+  'crc',
 ] as const
 
 export type Word = (typeof words)[number]

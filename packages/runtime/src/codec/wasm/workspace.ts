@@ -1,4 +1,5 @@
 /** The decoders' memory, and their functions on it. */
+import type { RangeDecoder } from '../range-decoder.ts'
 import { decoders } from './decoders.ts'
 import { at, type Word } from './layout.ts'
 
@@ -8,6 +9,10 @@ const pageBytes = 0x1_0000
 
 export interface Workspace {
   readonly memory: WebAssembly.Memory
+  /** `source/checksum.ts` */
+  readonly addToChecksum: Decoder
+  /** `source/halves.ts` */
+  readonly decodeHalves: Decoder
   /** Decodes the levels of a filter: `source/levels.ts`. */
   readonly decodeLevels: Decoder
   /** Decodes blocks of a `fast` payload: `source/states.ts`. */
@@ -42,6 +47,23 @@ function createWorkspace(): Workspace {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   return { memory, ...(exports as unknown as Omit<Workspace, 'memory'>) }
+}
+
+/** Hands a decoder's state and what is left of its string, which goes to `address`, to the functions. */
+export function lendCoder(
+  memory: WebAssembly.Memory,
+  { range, point, rest }: RangeDecoder,
+  address: number,
+): void {
+  setWords(new Int32Array(memory.buffer), { range, point, next: address, end: address + rest.length })
+  new Uint8Array(memory.buffer).set(rest, address)
+}
+
+/** Takes the state back. */
+export function returnCoder(memory: WebAssembly.Memory, coder: RangeDecoder, address: number): void {
+  const words = new Int32Array(memory.buffer)
+  const word = (name: Word): number => words[at(name) / 4]!
+  coder.resume(word('range'), word('point'), word('next') - address)
 }
 
 /** Writes words of the layout. */

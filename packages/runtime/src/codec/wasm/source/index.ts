@@ -1,11 +1,15 @@
 /** What `decoders.ts` holds, from its source. */
 import { assembleModule } from '../../../assembler/module.ts'
+import { emitChecksum } from './checksum.ts'
+import { emitHalves } from './halves.ts'
 import { emitLevels } from './levels.ts'
 import { emitSigns } from './signs.ts'
 import { emitStates } from './states.ts'
 
 export const assembleDecoders = (): Uint8Array =>
   assembleModule([
+    emitChecksum('addToChecksum'),
+    emitHalves('decodeHalves'),
     emitLevels('decodeLevels'),
     emitStates('decodeStates'),
     emitSigns('sortSigns', false),

@@ -22,11 +22,11 @@ import {
   neighbourClasses,
 } from '../../levels.ts'
 import { largestSeen, prior } from '../../ternary-model.ts'
-import { at, channelBytes, modelKinds, ratesAt, type Word } from '../layout.ts'
+import { at, channelBytes, modelKinds, type Word } from '../layout.ts'
+import { codedDecisions } from './range-decoder.ts'
 
 const constant = i32.const
 const sum = (first: Code, ...others: Code[]): Code => others.reduce((a, b) => i32.add(a, b), first)
-const index4 = (index: Code): Code => i32.shiftLeft(index, constant(2))
 
 /**
  * Call with (levels, step from its first row to the row above, 16 log2 of what the channels' counts compare with); everything else
@@ -36,24 +36,20 @@ export function emitLevels(name: string): WasmFunction {
   return defineFunction(name, ['i32', 'i32', 'i32'], (parameters, local) => {
     const [levels, firstUp, channelBase] = parameters as Locals<3>
     const number = (): Local => local('i32')
+    const { bit, open, close, decide, decideAdaptively } = codedDecisions(local)
     const loads: Code[] = []
-    const stores: Code[] = []
-    const loaded = (word: Word, isKept = false): Local => {
+    const loaded = (word: Word): Local => {
       const value = number()
       loads.push(set(value, i32.load(constant(0), at(word))))
-      if (isKept) stores.push(i32.store(constant(0), get(value), at(word)))
       return value
     }
-    const [range, point, next] = [loaded('range', true), loaded('point', true), loaded('next', true)]
-    const end = loaded('end')
     const [channel, channelsEnd] = [loaded('channels'), loaded('channelsEnd')]
     const [rows, columns] = [loaded('rows'), loaded('columns')]
     const [toColumn, toRow] = [loaded('toColumn'), loaded('toRow')]
     const [toChannel, toBelow] = [loaded('toChannel'), loaded('toBelow')]
     const [kind, density, densityBase] = [loaded('kind'), loaded('density'), loaded('densityBase')]
     const [contexts, zeros, signs] = [loaded('contexts'), loaded('zeros'), loaded('signs')]
-    const [toSeen, memory] = [loaded('toSeen'), loaded('memory')]
-    const [bound, bit, context, probability, seen] = [number(), number(), number(), number(), number()]
+    const context = number()
     const [row, column, toUp, left, up] = [number(), number(), number(), number(), number()]
     const [neighbours, level, below] = [number(), number(), number()]
     const [densityClass, place, count, balance] = [number(), number(), number(), number()]
@@ -76,62 +72,9 @@ export function emitLevels(name: string): WasmFunction {
         ),
       )
 
-    /** `RangeDecoder.code`. */
-    const decide = (p: Code): Code => [
-      set(bound, p),
-      set(
-        bound,
-        i32.shiftRightUnsigned(
-          i32.add(
-            i32.mul(i32.shiftRightUnsigned(get(range), constant(12)), get(bound)),
-            i32.shiftRightUnsigned(i32.mul(i32.and(get(range), constant(0xfff)), get(bound)), constant(12)),
-          ),
-          constant(4),
-        ),
-      ),
-      set(bit, i32.lessThan(get(point), get(bound))),
-      set(range, select(get(bound), i32.sub(get(range), get(bound)), get(bit))),
-      set(point, i32.sub(get(point), select(constant(0), get(bound), get(bit)))),
-      repeatWhile(i32.lessThan(get(range), constant(0x1_0000)), [
-        set(range, i32.shiftLeft(get(range), constant(8))),
-        set(point, i32.shiftLeft(get(point), constant(8))),
-        when(i32.lessThan(get(next), get(end)), set(point, i32.or(get(point), i32.load8(get(next))))),
-        advance(next, constant(1)),
-      ]),
-    ]
-    /** `AdaptiveBits.code` in the context of this index. */
     const decideIn = (index: Code): Code => [
-      set(context, i32.add(get(contexts), index4(index))),
-      set(probability, i32.load(get(context))),
-      branch(
-        get(kind),
-        [
-          decide(i32.or(i32.shiftRightUnsigned(get(probability), constant(8)), constant(1))),
-          set(seen, i32.load(i32.add(get(context), get(toSeen)))),
-          set(
-            bound,
-            i32.shiftRightUnsigned(
-              i32.mul(
-                i32.shiftRightUnsigned(
-                  select(i32.sub(constant(1 << 24), get(probability)), get(probability), get(bit)),
-                  constant(9),
-                ),
-                i32.load(index4(get(seen)), ratesAt),
-              ),
-              constant(6),
-            ),
-          ),
-          i32.store(
-            get(context),
-            i32.add(get(probability), select(get(bound), i32.sub(constant(0), get(bound)), get(bit))),
-          ),
-          i32.store(
-            i32.add(get(context), get(toSeen)),
-            i32.add(get(seen), i32.lessThan(get(seen), get(memory))),
-          ),
-        ],
-        decide(get(probability)),
-      ),
+      set(context, i32.add(get(contexts), i32.shiftLeft(index, constant(2)))),
+      branch(get(kind), decideAdaptively(context), decide(i32.load(get(context)))),
     ]
 
     const kernelContext: Code = i32.add(
@@ -237,6 +180,7 @@ export function emitLevels(name: string): WasmFunction {
       ]),
     ]
     return [
+      open,
       loads,
       set(filterLog, log16(density)),
       repeatWhile(i32.lessThan(get(channel), get(channelsEnd)), [
@@ -246,7 +190,7 @@ export function emitLevels(name: string): WasmFunction {
         ]),
         advance(channel, constant(channelBytes)),
       ]),
-      stores,
+      close,
     ]
   })
 }

@@ -1,0 +1,31 @@
+/** Decodes 16-bit floats that `HalfModel` models: in WebAssembly where the host allows it. */
+import { rates } from '../adaptive-bits.ts'
+import { HalfModel, memory as remembered } from '../coded-values.ts'
+import type { RangeDecoder } from '../range-decoder.ts'
+import { ratesAt } from './layout.ts'
+import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
+
+const contextsAt = ratesAt + rates.byteLength
+/** Of a byte: as many as nodes in its tree. */
+const contexts = 256
+const halvesAt = contextsAt + 8 * contexts
+
+/** The first `count` numbers, as bits. */
+export function decodeHalves(coder: RangeDecoder, count: number): Uint16Array {
+  const stringAt = halvesAt + 2 * count
+  const workspace = openWorkspace(stringAt + coder.rest.length)
+  if (workspace === undefined) {
+    const model = new HalfModel()
+    return Uint16Array.from({ length: count }, () => model.code(coder, 0))
+  }
+  const { memory } = workspace
+  const words = new Int32Array(memory.buffer)
+  setWords(words, { contexts: contextsAt, toSeen: 4 * contexts, memory: remembered })
+  words.set(rates, ratesAt / 4)
+  words.fill(1 << 23, contextsAt / 4, contextsAt / 4 + contexts)
+  words.fill(0, contextsAt / 4 + contexts, halvesAt / 4)
+  lendCoder(memory, coder, stringAt)
+  workspace.decodeHalves(halvesAt, stringAt)
+  returnCoder(memory, coder, stringAt)
+  return new Uint16Array(memory.buffer, halvesAt, count).slice()
+}

@@ -1,0 +1,97 @@
+/** The range decoder and its adaptive probabilities as code: `RangeDecoder` and `AdaptiveBits`. */
+import {
+  advance,
+  type Code,
+  get,
+  i32,
+  type Local,
+  repeatWhile,
+  select,
+  set,
+  when,
+} from '../../../assembler/instructions.ts'
+import { at, ratesAt, type Word } from '../layout.ts'
+
+const constant = i32.const
+
+export interface CodedDecisions {
+  /** The local that says 1 or 0 after a decision. */
+  readonly bit: Local
+  /** Takes the state from memory, and puts it back. */
+  readonly open: Code
+  readonly close: Code
+  /** One decision that is 1 with probability p / 65536. */
+  decide(p: Code): Code
+  /** One decision by the probability at the address that the local holds, which learns from it. */
+  decideAdaptively(context: Local): Code
+}
+
+export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
+  const number = (): Local => local('i32')
+  const loads: Code[] = []
+  const stores: Code[] = []
+  const loaded = (word: Word): Local => {
+    const value = number()
+    loads.push(set(value, i32.load(constant(0), at(word))))
+    return value
+  }
+  const kept = (word: Word): Local => {
+    const value = loaded(word)
+    stores.push(i32.store(constant(0), get(value), at(word)))
+    return value
+  }
+  const [range, point, next] = [kept('range'), kept('point'), kept('next')]
+  const [end, toSeen, memory] = [loaded('end'), loaded('toSeen'), loaded('memory')]
+  const [bound, bit, probability, seen] = [number(), number(), number(), number()]
+  const decide = (p: Code): Code => [
+    set(bound, p),
+    set(
+      bound,
+      i32.shiftRightUnsigned(
+        i32.add(
+          i32.mul(i32.shiftRightUnsigned(get(range), constant(12)), get(bound)),
+          i32.shiftRightUnsigned(i32.mul(i32.and(get(range), constant(0xfff)), get(bound)), constant(12)),
+        ),
+        constant(4),
+      ),
+    ),
+    set(bit, i32.lessThan(get(point), get(bound))),
+    set(range, select(get(bound), i32.sub(get(range), get(bound)), get(bit))),
+    set(point, i32.sub(get(point), select(constant(0), get(bound), get(bit)))),
+    repeatWhile(i32.lessThan(get(range), constant(0x1_0000)), [
+      set(range, i32.shiftLeft(get(range), constant(8))),
+      set(point, i32.shiftLeft(get(point), constant(8))),
+      when(i32.lessThan(get(next), get(end)), set(point, i32.or(get(point), i32.load8(get(next))))),
+      advance(next, constant(1)),
+    ]),
+  ]
+  return {
+    bit,
+    open: loads,
+    close: stores,
+    decide,
+    decideAdaptively: context => [
+      set(probability, i32.load(get(context))),
+      decide(i32.or(i32.shiftRightUnsigned(get(probability), constant(8)), constant(1))),
+      set(seen, i32.load(i32.add(get(context), get(toSeen)))),
+      set(
+        bound,
+        i32.shiftRightUnsigned(
+          i32.mul(
+            i32.shiftRightUnsigned(
+              select(i32.sub(constant(1 << 24), get(probability)), get(probability), get(bit)),
+              constant(9),
+            ),
+            i32.load(i32.shiftLeft(get(seen), constant(2)), ratesAt),
+          ),
+          constant(6),
+        ),
+      ),
+      i32.store(
+        get(context),
+        i32.add(get(probability), select(get(bound), i32.sub(constant(0), get(bound)), get(bit))),
+      ),
+      i32.store(i32.add(get(context), get(toSeen)), i32.add(get(seen), i32.lessThan(get(seen), get(memory)))),
+    ],
+  }
+}
