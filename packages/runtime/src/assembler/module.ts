@@ -36,9 +36,7 @@ export function defineFunction(
 export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const text = (value: string): Code => sized(new TextEncoder().encode(value))
   const types = functions.map(({ parameters }) => [0x60, vector(parameters.map(type => typeCodes[type])), 0])
-  const bodies = functions.map(({ locals, body }) =>
-    sized([vector(locals.map(type => [1, typeCodes[type]])), body, 0x0b]),
-  )
+  const bodies = functions.map(({ locals, body }) => sized([vector(runsOf(locals)), body, 0x0b]))
   const memory = [text('env'), text('memory'), 2, 0, unsigned(1)]
   return bytesOf([
     [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
@@ -47,6 +45,15 @@ export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<A
     section(3, vector(functions.map((_, index) => unsigned(index)))),
     section(7, vector(functions.map(({ name }, index) => [text(name), 0, unsigned(index)]))),
     section(10, vector(bodies)),
+  ])
+}
+
+/** Neighbours of one type are declared together. */
+function runsOf(locals: readonly ValueType[]): readonly Code[] {
+  const starts = [...locals.keys()].filter(index => locals[index] !== locals[index - 1])
+  return starts.map((start, run) => [
+    unsigned((starts[run + 1] ?? locals.length) - start),
+    typeCodes[locals[start]!],
   ])
 }
 
