@@ -12,7 +12,7 @@ import {
   withBatchSize,
   withoutUnused,
 } from '../graph/index.ts'
-import { type ActivationRanges, quantizeOutputs } from '../graph/passes/index.ts'
+import { type ActivationRanges, maskPooledGradients, quantizeOutputs } from '../graph/passes/index.ts'
 import type { Quantized } from '../ternary/index.ts'
 import { optimiserOf, type ParameterGroup, parameterGroups, type TrainConfig } from './config.ts'
 import { buildLoss } from './loss.ts'
@@ -130,7 +130,7 @@ class StepBuilder {
     const correct = countCorrect(b, logits, oneHot)
     return {
       program: {
-        graph: withoutUnused(b.build([loss, correct, ...this.#next.values()])),
+        graph: withoutUnused(maskPooledGradients(b.build([loss, correct, ...this.#next.values()]))),
         state: new Map([...this.#next].map(([name, value]) => [name, value.name])),
       },
       dropoutMasks: this.#masks,
