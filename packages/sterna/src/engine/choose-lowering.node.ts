@@ -2,7 +2,7 @@
 import { SternaError, type Tensor } from '../core/index.ts'
 import { writeOnnx } from '../formats/onnx/index.ts'
 import { createFastLowering } from './fast/index.ts'
-import { blockInput, blockModel, blockOf, type TestStep, testStep } from './fast/probe.ts'
+import { blockInput, blockModel, blockOf, type TestStep, testBatches, testStep } from './fast/probe.ts'
 import type { LoweredProgram, Lowering } from './lowering.ts'
 import type { EngineSetup } from './program-engine.ts'
 import { standardLowering } from './standard/index.ts'
@@ -57,10 +57,13 @@ async function findFast(client: EngineCalls): Promise<Found> {
     const block = await findBlock(client)
     if (block === undefined) return { failure: 'the blocks of this CPU’s kernels are of no known size' }
     const lowering = createFastLowering(block)
-    const step = testStep(block)
-    const expected = await runStep(client, step, standardLowering)
-    const difference = firstDifference(expected, await runStep(client, step, lowering))
-    return difference === undefined ? { lowering } : { failure: difference }
+    for (const batch of testBatches(block)) {
+      const step = testStep(block, batch)
+      const expected = await runStep(client, step, standardLowering)
+      const difference = firstDifference(expected, await runStep(client, step, lowering))
+      if (difference !== undefined) return { failure: difference }
+    }
+    return { lowering }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { failure: `the blocked kernels do not run: ${message}` }

@@ -1,13 +1,13 @@
 /**
  * What the rules of the fast lowering work with: every value's ONNX name in each memory layout that something has
- * asked for. b is the block, 16 or 8.
+ * asked for. b is the block, 16 or 8; s, the samples side by side, is b or another number, see `sample-groups.ts`.
  *
  *   plain    row-major, as the graph says
- *   lanes    [N/b, C, H, W, b of N]
- *   maps     [N/b, C/b, H, W, b of N, b of C]; ONNX sees [N/b, C, H, W·b], so a step in W is a step of b there
+ *   lanes    [N/s, C, H, W, s of N]
+ *   maps     [N/s, C/b, H, W, s of N, b of C]; ONNX sees [N/s, C, H, W·s], so a step in W is a step of s there
  *   weights  see `weight-order.ts`; ONNX sees the value's own shape
  *
- * The batch is padded to a multiple of b. What lies in the padding is zero in `lanes`, and in `maps` anything finite
+ * The batch is padded to a multiple of s. What lies in the padding is zero in `lanes`, and in `maps` anything finite
  * unless `zeroTailed` was asked for.
  */
 import { type Shape, SternaError, sizeOf } from '../../core/index.ts'
@@ -16,15 +16,13 @@ import { graphValue } from '../lowered-model.ts'
 import { ints, type OnnxAttributes, type OnnxEmitter, string } from '../onnx-emitter.ts'
 import type { Layouts } from './assign-layouts.ts'
 import type { ConvPlan } from './conv-plan.ts'
+import { type SampleGroups, sampleGroups } from './sample-groups.ts'
 import { inverse, type WeightOrder } from './weight-order.ts'
 
 export const nchwcDomain = 'com.microsoft.nchwc'
 
 /** Sizes of a blocked map. */
-export interface MapSizes {
-  readonly n: number
-  /** ⌈N/b⌉ */
-  readonly groups: number
+export interface MapSizes extends SampleGroups {
   readonly channels: number
   /** C/b */
   readonly blocks: number
@@ -34,6 +32,7 @@ export interface MapSizes {
 
 export interface ConvCall {
   readonly kernel: readonly [number, number]
+  readonly strides?: readonly [number, number]
   readonly dilations?: readonly [number, number]
   readonly pads?: readonly [number, number, number, number]
   readonly groups?: number
@@ -95,19 +94,12 @@ export class BlockedEmission {
 
   sizesOf(shape: Shape): MapSizes {
     const [n, channels, height, width] = shape as [number, number, number, number]
-    return {
-      n,
-      groups: Math.ceil(n / this.block),
-      channels,
-      blocks: channels / this.block,
-      height,
-      width,
-    }
+    return { ...sampleGroups(n, this.block), channels, blocks: channels / this.block, height, width }
   }
 
   /** The shape in which ONNX sees a map. */
-  mapShape({ groups, channels, height, width }: MapSizes): Shape {
-    return [groups, channels, height, width * this.block]
+  mapShape({ samples, groups, channels, height, width }: MapSizes): Shape {
+    return [groups, channels, height, width * samples]
   }
 
   definePlain(name: string, onnxName = name): void {
@@ -163,20 +155,21 @@ export class BlockedEmission {
   }
 
   isZeroTailed(onnxName: string, n: number): boolean {
-    return n % this.block === 0 || this.#zeroTails.has(onnxName)
+    const { samples, groups } = sampleGroups(n, this.block)
+    return n === samples * groups || this.#zeroTails.has(onnxName)
   }
 
   /** A map whose padding is zero. */
   zeroTailed(onnxName: string, sizes: MapSizes): string {
     if (this.isZeroTailed(onnxName, sizes.n)) return onnxName
-    const { groups, blocks, height, width, n } = sizes
+    const { samples, groups, blocks, height, width, n } = sizes
     const { block, e } = this
-    const lane = Array.from({ length: groups * block }, (_, sample) => (sample < n ? 1 : 0))
+    const lane = Array.from({ length: groups * samples }, (_, sample) => (sample < n ? 1 : 0))
     const mask = e.floats(
       lane.flatMap(real => Array.from({ length: block }, () => real)),
-      [groups, 1, block * block],
+      [groups, 1, samples * block],
     )
-    const view = e.reshape(onnxName, [groups, blocks * height * width, block * block])
+    const view = e.reshape(onnxName, [groups, blocks * height * width, samples * block])
     const masked = e.reshape(e.emit('Mul', [view, mask]), this.mapShape(sizes))
     this.#zeroTails.add(masked)
     return masked
@@ -193,11 +186,13 @@ export class BlockedEmission {
   }
 
   conv(x: string, weight: string, call: ConvCall): string {
-    const { kernel, dilations = [1, 1], pads = [0, 0, 0, 0], groups = 1, bias, sum, relu = false } = call
-    const inputs = [x, weight, bias ?? '', sum ?? '']
+    const { kernel, strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0], groups = 1 } = call
+    const { bias = '', sum = '', relu = false } = call
+    const inputs = [x, weight, bias, sum]
     while (inputs.at(-1) === '') inputs.pop()
     return this.blocked('Conv', inputs, {
       kernel_shape: ints(kernel),
+      strides: ints(strides),
       dilations: ints(dilations),
       pads: ints(pads),
       group: { kind: 'int', value: groups },
@@ -218,26 +213,34 @@ export class BlockedEmission {
   #plainToLanes(plain: string, shape: Shape): string {
     const [n, channels, height, width] = shape as [number, number, number, number]
     const { e, block } = this
-    const groups = Math.ceil(n / block)
+    const { samples, groups } = sampleGroups(n, block)
     const size = channels * height * width
-    const padding = groups * block - n
+    const padding = groups * samples - n
     const flat = e.reshape(plain, [n, size])
     const padded = padding === 0 ? flat : e.emit('Pad', [flat, e.integers([0, 0, padding, 0]), e.scalar(0)])
-    const lanes = this.blocked('ReorderInput', [e.reshape(padded, [groups, block, 1, size])])
-    return e.reshape(lanes, [groups, channels, height, width * block])
+    const lanes =
+      samples === block
+        ? this.blocked('ReorderInput', [e.reshape(padded, [groups, block, 1, size])])
+        : e.transpose(e.reshape(padded, [groups, samples, size]), [0, 2, 1])
+    return e.reshape(lanes, [groups, channels, height, width * samples])
   }
 
   #lanesToPlain(lanes: string, shape: Shape): string {
     const [n, channels, height, width] = shape as [number, number, number, number]
     const { e, block } = this
-    const groups = Math.ceil(n / block)
+    const { samples, groups } = sampleGroups(n, block)
     const size = channels * height * width
-    const plain = this.blocked('ReorderOutput', [e.reshape(lanes, [groups, block, 1, size])], {
-      channels: { kind: 'int', value: block },
-    })
-    const flat = e.reshape(plain, [groups * block, size])
+    const plain =
+      samples === block
+        ? this.blocked('ReorderOutput', [e.reshape(lanes, [groups, block, 1, size])], {
+            channels: { kind: 'int', value: block },
+          })
+        : e.transpose(e.reshape(lanes, [groups, size, samples]), [0, 2, 1])
+    const flat = e.reshape(plain, [groups * samples, size])
     const kept =
-      groups * block === n ? flat : e.emit('Slice', [flat, e.integers([0]), e.integers([n]), e.integers([0])])
+      groups * samples === n
+        ? flat
+        : e.emit('Slice', [flat, e.integers([0]), e.integers([n]), e.integers([0])])
     return e.reshape(kept, shape)
   }
 

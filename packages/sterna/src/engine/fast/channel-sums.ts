@@ -8,11 +8,11 @@ import type { BlockedEmission, MapSizes } from './blocked-emission.ts'
 
 const mostAddends = 1024
 
-/** In how many parts of equal size H·W positions of b samples are cut. */
-function partsOf(height: number, width: number, block: number): number {
+/** In how many parts of equal size H·W positions of s samples are cut. */
+function partsOf({ height, width, samples }: MapSizes): number {
   const positions = height * width
   for (let parts = 1; parts < positions; parts++) {
-    if (positions % parts === 0 && (positions / parts) * block <= mostAddends) return parts
+    if (positions % parts === 0 && (positions / parts) * samples <= mostAddends) return parts
   }
   return positions
 }
@@ -25,24 +25,24 @@ export function addendsOf({ n, height, width }: MapSizes): number {
 /** The mean of each channel, [C], of a map whose padding is zero: one pass by average pooling. */
 export function emitChannelMeans(emission: BlockedEmission, x: string, sizes: MapSizes): string {
   const { e, block } = emission
-  const { groups, blocks, height, width, n } = sizes
-  const parts = partsOf(height, width, block)
-  const length = (height * width * block) / parts
+  const { samples, groups, blocks, height, width, n } = sizes
+  const parts = partsOf(sizes)
+  const length = (height * width * samples) / parts
   const means = emission.blocked('GlobalAveragePool', [
     e.reshape(x, [groups * blocks * parts, block, 1, length]),
   ])
   const mean = reduceParts(emission, 'ReduceMean', means, sizes, parts)
-  const padding = (groups * block) / n
+  const padding = (groups * samples) / n
   return padding === 1 ? mean : e.emit('Mul', [mean, e.scalar(padding)])
 }
 
 /** Σ x·y of each channel, [C]: one pass as a depthwise convolution of x whose filter, as large as x, is y. */
 export function emitChannelDots(emission: BlockedEmission, x: string, y: string, sizes: MapSizes): string {
   const { e, block } = emission
-  const { groups, blocks, height, width } = sizes
-  const parts = partsOf(height, width, block)
+  const { samples, groups, blocks, height, width } = sizes
+  const parts = partsOf(sizes)
   const channels = groups * blocks * parts * block
-  const length = (height * width * block) / parts
+  const length = (height * width * samples) / parts
   const dots = emission.conv(e.reshape(x, [1, channels, 1, length]), e.reshape(y, [channels, 1, 1, length]), {
     kernel: [1, length],
     groups: channels,

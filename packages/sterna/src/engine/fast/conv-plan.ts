@@ -1,18 +1,17 @@
 /** Whether and how a convolution runs on blocks; the same plan serves its two gradients. */
 import type { ConvAttributes } from 'sterna-runtime'
-import type { Shape } from '../../core/index.ts'
+import { type Shape, sizeOf } from '../../core/index.ts'
 import { type AxisPhases, axisPhases } from './axis-phases.ts'
-
-/** More than this share of computed samples must be real; else the standard form is faster. */
-const leastFilling = 0.74
+import { type SampleGroups, sampleGroups } from './sample-groups.ts'
 
 export interface ConvPlan {
+  /** Of the batch. */
+  readonly samples: SampleGroups
   /** 'lanes': fewer input channels than a block, read sample by sample; 'maps': blocks of channels. */
   readonly input: 'lanes' | 'maps'
   readonly isDepthwise: boolean
   readonly groups: number
   /** Of the input [N, C, H, W]. */
-  readonly n: number
   readonly channels: number
   readonly height: number
   readonly width: number
@@ -40,7 +39,7 @@ export function planConv(
   const isDepthwise = groups > 1 && groups === channels && groups === filters
   const isStrided = strides[0] > 1 || strides[1] > 1
   const reason = (text: string) => `${text}, the block is ${block}`
-  if (!fillsBlocks(n, block)) return reason(`batches of ${n}`)
+  if (n === 0) return 'an empty batch'
   if (filters % block !== 0) return reason(`${filters} output channels`)
   if (groups > 1) {
     if (!isDepthwise && (perGroup % block !== 0 || (filters / groups) % block !== 0)) {
@@ -74,7 +73,7 @@ export function planConv(
     input: isThin ? 'lanes' : 'maps',
     isDepthwise,
     groups,
-    n,
+    samples: sampleGroups(n, block),
     channels,
     height,
     width,
@@ -87,20 +86,9 @@ export function planConv(
   }
 }
 
-/** Whether a batch is a multiple of the block, or near enough to one that is a little larger. */
-export function fillsBlocks(n: number, block: number): boolean {
-  return n > 0 && n / (Math.ceil(n / block) * block) > leastFilling
-}
-
 /** [N, C, H, W] that can lie in blocks. */
 export function isBlockable(shape: Shape, block: number): boolean {
-  return (
-    shape.length === 4 &&
-    shape[1]! > 0 &&
-    shape[1]! % block === 0 &&
-    shape[2]! * shape[3]! > 0 &&
-    fillsBlocks(shape[0]!, block)
-  )
+  return shape.length === 4 && sizeOf(shape) > 0 && shape[1]! % block === 0
 }
 
 /** The input is read by phases instead of as it lies. */

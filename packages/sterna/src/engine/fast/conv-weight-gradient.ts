@@ -13,6 +13,7 @@ import { emitDepthwiseWeightGradient } from './depthwise.ts'
 import { unphasedGradient } from './phased-weight.ts'
 import { toPhases } from './phases.ts'
 import { weightOrder } from './weight-order.ts'
+import { emitWindowWeightGradient } from './window-weight-gradient.ts'
 
 export function emitConvWeightGradient(
   emission: BlockedEmission,
@@ -27,22 +28,24 @@ export function emitConvWeightGradient(
   const sizes = emission.sizes(dy)
   const source = plan.input === 'lanes' ? emission.lanes(x) : emission.maps(x)
   // One of the two factors must be zero in the batch's padding.
-  const isZero = plan.input === 'lanes' || emission.isZeroTailed(source, plan.n)
+  const isZero = plan.input === 'lanes' || emission.isZeroTailed(source, plan.samples.n)
   const gradient = isZero ? emission.maps(dy) : emission.zeroTailed(emission.maps(dy), sizes)
   const phased = toPhases(emission, source, plan, plan.input)
   const order = weightOrder(weightShape, plan, emission.block)
   const dw = plan.isDepthwise
     ? emitDepthwiseWeightGradient(emission, source, gradient, plan)
-    : plan.input === 'lanes'
-      ? fromLanes(emission, phased, gradient, plan)
-      : fromMaps(emission, phased, gradient, plan)
+    : plan.samples.samples !== emission.block
+      ? emitWindowWeightGradient(emission, phased, gradient, plan)
+      : plan.input === 'lanes'
+        ? fromLanes(emission, phased, gradient, plan)
+        : fromMaps(emission, phased, gradient, plan)
   emission.defineWeight(output, emission.e.reshape(unphasedGradient(emission, dw, plan), weightShape), order)
   return true
 }
 
 /** dy as the filter: [N/b·O, b, h, w]. */
 function filterOf({ e, block }: BlockedEmission, dy: string, plan: ConvPlan): string {
-  const groups = Math.ceil(plan.n / block)
+  const { groups } = plan.samples
   return e.reshape(dy, [groups * plan.filters, block, plan.outputHeight, plan.outputWidth])
 }
 
@@ -62,7 +65,7 @@ function padColumns({ e }: BlockedEmission, x: string, { columns }: ConvPlan, st
 function fromMaps(emission: BlockedEmission, x: string, dy: string, plan: ConvPlan): string {
   const { e, block } = emission
   const { rows, columns, filters } = plan
-  const groups = Math.ceil(plan.n / block)
+  const { groups } = plan.samples
   const blocks = phasedChannels(plan) / block
   const tile = block * block
   const width = columns.length + columns.before + columns.after
@@ -120,7 +123,7 @@ function takeBlock(
 function fromLanes(emission: BlockedEmission, x: string, dy: string, plan: ConvPlan): string {
   const { e, block } = emission
   const { rows, columns, filters } = plan
-  const groups = Math.ceil(plan.n / block)
+  const { groups } = plan.samples
   const channels = phasedChannels(plan)
   const width = columns.length + columns.before + columns.after
   const taps = rows.kernel * columns.kernel

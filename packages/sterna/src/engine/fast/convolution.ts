@@ -19,7 +19,8 @@ export function emitConv(
 ): void {
   const [x, weight, bias] = node.inputs as readonly [string, string, string?]
   const { block } = emission
-  const { rows, columns, groups, n } = plan
+  const { rows, columns, groups } = plan
+  const { n, samples } = plan.samples
   const source = toPhases(
     emission,
     plan.input === 'lanes' ? emission.lanes(x) : emission.maps(x),
@@ -30,8 +31,8 @@ export function emitConv(
   const filters = phasedWeight(emission, emission.weight(weight, order), plan)
   const y = emission.conv(source, filters, {
     kernel: [rows.kernel, columns.kernel],
-    dilations: [rows.dilation, columns.dilation * block],
-    pads: [rows.before, columns.before * block, rows.after, columns.after * block],
+    dilations: [rows.dilation, columns.dilation * samples],
+    pads: [rows.before, columns.before * samples, rows.after, columns.after * samples],
     groups,
     bias: bias === undefined ? undefined : emission.plain(bias),
     ...epilogue,
@@ -64,18 +65,19 @@ export function emitInputGradient(
 ): void {
   const [dy, weight] = node.inputs as readonly [string, string]
   const { block } = emission
-  const { rows, columns, groups, n } = plan
+  const { rows, columns, groups } = plan
+  const { n, samples } = plan.samples
   const order = weightOrder(emission.shape(weight), plan, block)
   const gradient = emission.maps(dy)
   const reach = (axis: typeof rows) => (axis.kernel - 1) * axis.dilation
   const dx = emission.conv(gradient, flippedWeight(emission, emission.weight(weight, order), plan), {
     kernel: [rows.kernel, columns.kernel],
-    dilations: [rows.dilation, columns.dilation * block],
+    dilations: [rows.dilation, columns.dilation * samples],
     pads: [
       reach(rows) - rows.before,
-      (reach(columns) - columns.before) * block,
+      (reach(columns) - columns.before) * samples,
       reach(rows) - rows.after,
-      (reach(columns) - columns.after) * block,
+      (reach(columns) - columns.after) * samples,
     ],
     groups,
     sum,

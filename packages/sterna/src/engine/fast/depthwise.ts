@@ -13,14 +13,14 @@ export function emitDepthwiseWeightGradient(
 ): string {
   const { e, block } = emission
   const { rows, columns, channels, height, width, outputHeight, outputWidth, kernel } = plan
-  const groups = Math.ceil(plan.n / block)
+  const { samples, groups } = plan.samples
   const blocks = channels / block
-  const spatial = e.reshape(x, [groups * blocks, height, width, block * block])
+  const spatial = e.reshape(x, [groups * blocks, height, width, samples * block])
   const pads = [0, rows.before, columns.before, 0, 0, rows.after, columns.after, 0]
   const padded = pads.every(pad => pad === 0)
     ? spatial
     : e.emit('Pad', [spatial, e.integers(pads), e.scalar(0)])
-  const sizes = { n: plan.n, groups, channels, blocks, height: outputHeight, width: outputWidth }
+  const sizes = { ...plan.samples, channels, blocks, height: outputHeight, width: outputWidth }
   const parts: string[] = []
   for (let i = 0; i < kernel[0]; i++) {
     for (let j = 0; j < kernel[1]; j++) {

@@ -2,13 +2,13 @@
 import type { Shape } from '../../core/index.ts'
 import type { BlockedEmission, BlockedRules, MapSizes } from './blocked-emission.ts'
 
-/** [N/b·C/b, H, W, b²] */
+/** [N/s·C/b, H, W, s·b] */
 function spatial(
   { e, block }: BlockedEmission,
   x: string,
-  { groups, blocks, height, width }: MapSizes,
+  { samples, groups, blocks, height, width }: MapSizes,
 ): string {
-  return e.reshape(x, [groups * blocks, height, width, block * block])
+  return e.reshape(x, [groups * blocks, height, width, samples * block])
 }
 
 /** Channel o of the result is channel o + offset of the input, or zero where there is none. */
@@ -102,9 +102,9 @@ export const moves = {
     const whole = emission.sizes(output)
     if (whole.n !== sizes.n || batch.step > 1 || channel.step > 1) return false
     const { e, block } = emission
-    const { groups } = sizes
+    const { samples, groups } = sizes
     const gradient = selectChannels(emission, emission.maps(dy), sizes, whole.channels, -channel.start)
-    const tile = block * block
+    const tile = samples * block
     const outer = groups * whole.blocks
     const steps = [row.step, column.step] as const
     const split = e.reshape(gradient, [outer, sizes.height, 1, sizes.width, 1, tile])

@@ -5,15 +5,18 @@ import type { BlockedEmission } from './blocked-emission.ts'
 import { type ConvPlan, isPhased, phasedChannels } from './conv-plan.ts'
 
 /** Channel blocks of all groups, or channels where they lie in lanes, and the numbers that each has at one position. */
-function planesOf({ block }: BlockedEmission, { n, channels }: ConvPlan, layout: 'lanes' | 'maps') {
-  const groups = Math.ceil(n / block)
+function planesOf(
+  { block }: BlockedEmission,
+  { samples: { samples, groups }, channels }: ConvPlan,
+  layout: 'lanes' | 'maps',
+) {
   return layout === 'lanes'
-    ? { groups, planes: groups * channels, inner: block }
-    : { groups, planes: (groups * channels) / block, inner: block * block }
+    ? { groups, planes: groups * channels, inner: samples }
+    : { groups, planes: (groups * channels) / block, inner: samples * block }
 }
 
 /**
- * [N/b, C·phases, H', W'·b], or the input itself where the convolution has no stride. By Gather, which unlike Transpose
+ * [N/s, C·phases, H', W'·s], or the input itself where the convolution has no stride. By Gather, which unlike Transpose
  * and strided Slice runs on all threads.
  */
 export function toPhases(
@@ -23,7 +26,7 @@ export function toPhases(
   layout: 'lanes' | 'maps',
 ): string {
   if (!isPhased(plan)) return x
-  const { e, block } = emission
+  const { e } = emission
   const { rows, columns, height, width } = plan
   const { groups, planes, inner } = planesOf(emission, plan, layout)
   const size = [Math.max(height, lengthOf(rows)), Math.max(width, lengthOf(columns))] as const
@@ -38,12 +41,17 @@ export function toPhases(
     }
   }
   const gathered = gather(e, e.reshape(padded, [planes, size[0] * size[1], inner]), index)
-  return e.reshape(gathered, [groups, phasedChannels(plan), rows.length, columns.length * block])
+  return e.reshape(gathered, [
+    groups,
+    phasedChannels(plan),
+    rows.length,
+    columns.length * plan.samples.samples,
+  ])
 }
 
-/** The adjoint of `toPhases` for maps: [N/b, C·phases, H', W'·b] -> [N/b, C, H, W·b]. */
+/** The adjoint of `toPhases` for maps: [N/s, C·phases, H', W'·s] -> [N/s, C, H, W·s]. */
 export function fromPhases(emission: BlockedEmission, phased: string, plan: ConvPlan): string {
-  const { e, block } = emission
+  const { e } = emission
   const { rows, columns, height, width, channels } = plan
   const { groups, planes, inner } = planesOf(emission, plan, 'maps')
   const size = [Math.min(height, lengthOf(rows)), Math.min(width, lengthOf(columns))] as const
@@ -57,7 +65,7 @@ export function fromPhases(emission: BlockedEmission, phased: string, plan: Conv
     : e.reshape(interleave(e, phased, plan, size, [planes, inner]), [planes, ...size, inner])
   const held = [rows, columns].some(hasOnePhase) ? [lengthOf(rows), lengthOf(columns)] : size
   const fitted = padEnds(e, spatial, [height - held[0]!, width - held[1]!])
-  return e.reshape(fitted, [groups, channels, height, width * block])
+  return e.reshape(fitted, [groups, channels, height, width * plan.samples.samples])
 }
 
 /** The first `size` positions, taken from their phases. */

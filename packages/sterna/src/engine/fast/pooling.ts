@@ -1,4 +1,4 @@
-/** Pooling of blocked maps, one axis after the other, and its gradients on [N/b·C/b, H, W, b²]. */
+/** Pooling of blocked maps, one axis after the other, and its gradients on [N/s·C/b, H, W, s·b]. */
 import type { AveragePoolAttributes, PoolAttributes } from 'sterna-runtime'
 import type { Shape } from '../../core/index.ts'
 import { int, ints, type OnnxAttributes } from '../onnx-emitter.ts'
@@ -29,14 +29,32 @@ function poolAxis(
   })
 }
 
-/** [N/b·C/b, b, H, W·b] */
-function rowView({ block }: BlockedEmission, { groups, blocks, height, width }: MapSizes): Shape {
-  return [groups * blocks, block, height, width * block]
+/** Of maps as for `poolAxis`, where the windows are pairs beside each other: the first minus the second. */
+function pairDifference(
+  emission: BlockedEmission,
+  x: string,
+  view: Shape,
+  at: 0 | 1,
+  { kernel, strides, pads }: PoolAttributes,
+): string | undefined {
+  if (kernel[at] !== 2 || strides[at] !== 2 || pads[at] + pads[at + 2]! > 0) return undefined
+  const { e, block } = emission
+  const signs = Array.from({ length: 2 * block }, (_, lane) => (lane < block ? 1 : -1))
+  return emission.conv(e.reshape(x, view), e.floats(signs, [block, 1, 2, 1]), {
+    kernel: [2, 1],
+    strides: [2, 1],
+    groups: block,
+  })
 }
 
-/** A row of b samples is a map of its own, [N/b·C/b·H, b, W, b]. */
-function columnView({ block }: BlockedEmission, { groups, blocks, height, width }: MapSizes): Shape {
-  return [groups * blocks * height, block, width, block]
+/** [N/s·C/b, b, H, W·s] */
+function rowView({ block }: BlockedEmission, { samples, groups, blocks, height, width }: MapSizes): Shape {
+  return [groups * blocks, block, height, width * samples]
+}
+
+/** A row of s samples is a map of its own, [N/s·C/b·H, b, W, s]. */
+function columnView({ block }: BlockedEmission, { samples, groups, blocks, height, width }: MapSizes): Shape {
+  return [groups * blocks * height, block, width, samples]
 }
 
 function emitPool(
@@ -67,9 +85,12 @@ function emitPool(
   return true
 }
 
-/** [N/b·C/b, H, W, b²] */
-function spatialShape({ block }: BlockedEmission, { groups, blocks, height, width }: MapSizes): Shape {
-  return [groups * blocks, height, width, block * block]
+/** [N/s·C/b, H, W, s·b] */
+function spatialShape(
+  { block }: BlockedEmission,
+  { samples, groups, blocks, height, width }: MapSizes,
+): Shape {
+  return [groups * blocks, height, width, samples * block]
 }
 
 function average({ countIncludePad }: AveragePoolAttributes): OnnxAttributes {
@@ -94,27 +115,30 @@ export const pooling = {
     const output = node.outputs[0]!
     if (![x, y, dy, output].every(name => emission.isMap(name))) return false
     const { e } = emission
+    const { attributes } = node
     const sizes = emission.sizes(x)
     const pooled = emission.sizes(y)
     const shape = spatialShape(emission, sizes)
     const pooledShape = spatialShape(emission, pooled)
-    const maxima = poolAxis(
-      emission,
-      'MaxPool',
-      emission.maps(x),
-      columnView(emission, sizes),
-      1,
-      node.attributes,
-    )
+    const rowShape = [shape[0]!, shape[1]!, pooledShape[2]!, shape[3]!]
+    const source = emission.maps(x)
+    const columns = columnView(emission, sizes)
+    const rows = rowView(emission, { ...sizes, width: pooled.width })
+    const maxima = poolAxis(emission, 'MaxPool', source, columns, 1, attributes)
+    const reshaped = (name: string | undefined, to: Shape) => name && e.reshape(name, to)
     const spread = emitMaxGradients(e, {
-      x: e.reshape(emission.maps(x), shape),
+      x: e.reshape(source, shape),
       shape,
-      rowMaxima: e.reshape(maxima, [shape[0]!, shape[1]!, pooledShape[2]!, shape[3]!]),
+      rowMaxima: e.reshape(maxima, rowShape),
       y: e.reshape(emission.maps(y), pooledShape),
       dy: e.reshape(emission.maps(dy), pooledShape),
       pooled: pooledShape,
       axes: [1, 2],
-      attributes: node.attributes,
+      attributes,
+      differences: [
+        reshaped(pairDifference(emission, maxima, rows, 0, attributes), pooledShape),
+        reshaped(pairDifference(emission, source, columns, 1, attributes), rowShape),
+      ],
     })
     const isZero = emission.isZeroTailed(emission.maps(dy), sizes.n)
     emission.defineMaps(output, e.reshape(spread, emission.mapShape(sizes)), isZero)
@@ -145,14 +169,12 @@ export const pooling = {
     const output = node.outputs[0]!
     if (!emission.isMap(x)) return false
     const { e, block } = emission
-    const { n, groups, channels, blocks, height, width } = emission.sizes(x)
-    const view = e.reshape(emission.maps(x), [groups * blocks, height * width, block * block])
-    const means = e.reshape(emitReduce(e, 'ReduceMean', view, [1], false), [groups, blocks, block, block])
-    const samples = e.reshape(e.transpose(means, [0, 2, 1, 3]), [groups * block, channels])
+    const { n, samples, groups, channels, blocks, height, width } = emission.sizes(x)
+    const view = e.reshape(emission.maps(x), [groups * blocks, height * width, samples * block])
+    const means = e.reshape(emitReduce(e, 'ReduceMean', view, [1], false), [groups, blocks, samples, block])
+    const all = e.reshape(e.transpose(means, [0, 2, 1, 3]), [groups * samples, channels])
     const real =
-      n === groups * block
-        ? samples
-        : e.emit('Slice', [samples, e.integers([0]), e.integers([n]), e.integers([0])])
+      n === groups * samples ? all : e.emit('Slice', [all, e.integers([0]), e.integers([n]), e.integers([0])])
     emission.definePlain(output, e.reshape(real, [n, channels, 1, 1]))
     return true
   },
@@ -161,17 +183,16 @@ export const pooling = {
   Expand: (emission, node) => {
     const x = node.inputs[0]!
     const output = node.outputs[0]!
-    const { n, groups, channels, blocks, height, width } = emission.sizes(output)
+    const { n, samples, groups, channels, blocks, height, width } = emission.sizes(output)
     const expected = [n, channels, 1, 1]
     if (!emission.isMap(output) || emission.shape(x).join() !== expected.join()) return false
     const { e, block } = emission
-    const samples = e.reshape(emission.plain(x), [n, channels])
-    const padding = groups * block - n
-    const padded =
-      padding === 0 ? samples : e.emit('Pad', [samples, e.integers([0, 0, padding, 0]), e.scalar(0)])
-    const split = e.transpose(e.reshape(padded, [groups, block, blocks, block]), [0, 2, 1, 3])
-    const tiles = e.reshape(split, [groups * blocks, 1, block * block])
-    const spread = e.emit('Expand', [tiles, e.integers([groups * blocks, height * width, block * block])])
+    const all = e.reshape(emission.plain(x), [n, channels])
+    const padding = groups * samples - n
+    const padded = padding === 0 ? all : e.emit('Pad', [all, e.integers([0, 0, padding, 0]), e.scalar(0)])
+    const split = e.transpose(e.reshape(padded, [groups, samples, blocks, block]), [0, 2, 1, 3])
+    const tiles = e.reshape(split, [groups * blocks, 1, samples * block])
+    const spread = e.emit('Expand', [tiles, e.integers([groups * blocks, height * width, samples * block])])
     emission.defineMaps(output, e.reshape(spread, emission.mapShape(emission.sizes(output))), true)
     return true
   },

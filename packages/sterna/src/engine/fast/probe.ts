@@ -58,11 +58,16 @@ export interface TestStep {
   readonly inputs: Readonly<Record<string, Tensor>>
 }
 
+/** Batches to test: one that is padded to whole blocks, one that is not. */
+export function testBatches(block: number): readonly number[] {
+  return [2 * block - 2, block + 2]
+}
+
 /**
  * One step of a small network that meets every blocked kernel: an image of 3 channels, strides, a residual sum, both
- * poolings, batch normalization with a batch that does not fill its blocks.
+ * forms of maximum pooling, the global average, batch normalization.
  */
-export function testStep(block: number): TestStep {
+export function testStep(block: number, batch: number): TestStep {
   const random = new Random(11)
   const b = new GraphBuilder('self-test')
   const state = new Map<string, Tensor>()
@@ -81,7 +86,6 @@ export function testStep(block: number): TestStep {
     learned.push(held)
     return held
   }
-  const batch = 2 * block - 2
   const window = { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], groups: 1 } as const
   const layer = (x: Value, name: string, filters: number, kernel: number, stride: number): Value => {
     const pad = (kernel - 1) / 2
@@ -95,7 +99,8 @@ export function testStep(block: number): TestStep {
   const image = b.input('image', [batch, 3, 8, 8])
   const first = b.relu(layer(image, 'first', block, 3, 1))
   const sum = b.relu(b.add(layer(first, 'second', block, 3, 1), first))
-  const pooled = b.op('MaxPool', [sum], { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })
+  const pairs = b.op('MaxPool', [sum], { kernel: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] })
+  const pooled = b.op('MaxPool', [pairs], { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] })
   const main = layer(b.relu(layer(pooled, 'third', 2 * block, 3, 2)), 'fourth', 2 * block, 3, 1)
   const last = b.relu(b.add(main, layer(pooled, 'shortcut', 2 * block, 1, 2)))
   const features = b.reshape(b.op('GlobalAveragePool', [last], {}), [batch, 2 * block])

@@ -16,8 +16,8 @@ function emitIsPositive(e: OnnxEmitter, x: string, out?: string): string {
   return e.emit('HardSigmoid', [x], { alpha: float(steepest), beta: float(0) }, out)
 }
 
-/** 1 where x = 0 for an x that is never positive, else 0. */
-export function emitIsZero(e: OnnxEmitter, x: string, out?: string): string {
+/** 1 where x ≥ 0, else 0. */
+export function emitIsNotNegative(e: OnnxEmitter, x: string, out?: string): string {
   return e.emit('HardSigmoid', [x], { alpha: float(steepest), beta: float(1) }, out)
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Shape } from '../../core/index.ts'
 import { int, ints, type OnnxEmitter } from '../onnx-emitter.ts'
-import { emitIsZero } from './elementwise.ts'
+import { emitIsNotNegative } from './elementwise.ts'
 import type { Emission } from './emission.ts'
 import { emitPad, emitSlice } from './layout.ts'
 
@@ -54,6 +54,11 @@ export interface MaxGradients {
   readonly pooled: Shape
   readonly axes: SpatialAxes
   readonly attributes: Pooling
+  /**
+   * For rows and columns: where windows are pairs beside each other, the first of a pair minus the second, in the shape
+   * of the maxima; without it the first is compared with the maximum.
+   */
+  readonly differences?: readonly [rows: string | undefined, columns: string | undefined]
 }
 
 export function emitMaxPoolGradient({
@@ -80,12 +85,32 @@ export function emitMaxPoolGradient({
  * holds the maximum, and in it the first column that holds the row's, so the axes separate.
  */
 export function emitMaxGradients(e: OnnxEmitter, gradients: MaxGradients, out?: string): string {
-  const { x, shape, rowMaxima, y, dy, pooled, axes, attributes } = gradients
+  const { x, shape, rowMaxima, y, dy, pooled, axes, attributes, differences = [] } = gradients
   const rows = along(0, axes[0], attributes)
   const columns = along(1, axes[1], attributes)
   const rowShape = replaced(shape, axes[1], pooled[axes[1]]!)
-  const toRows = emitMaxGradient(e, rowMaxima, rowShape, y, dy, pooled, rows)
-  return emitMaxGradient(e, x, shape, rowMaxima, toRows, rowShape, columns, out)
+  const [rowDifference, columnDifference] = differences
+  const toRows =
+    rowDifference === undefined
+      ? emitMaxGradient(e, rowMaxima, rowShape, y, dy, pooled, rows)
+      : emitPairGradient(e, rowDifference, dy, pooled, rows, rowShape[axes[0]]!)
+  return columnDifference === undefined
+    ? emitMaxGradient(e, x, shape, rowMaxima, toRows, rowShape, columns, out)
+    : emitPairGradient(e, columnDifference, toRows, rowShape, columns, shape[axes[1]]!, out)
+}
+
+/** The first of a pair receives the gradient where it is not the smaller one. */
+function emitPairGradient(
+  e: OnnxEmitter,
+  difference: string,
+  gradient: string,
+  pooled: Shape,
+  windows: AxisWindows,
+  size: number,
+  out?: string,
+): string {
+  const taken = e.emit('Mul', [emitIsNotNegative(e, difference), gradient])
+  return emitScatter(e, [taken, e.emit('Sub', [gradient, taken])], pooled, windows, size, out)
 }
 
 function emitMaxGradient(
@@ -106,7 +131,7 @@ function emitMaxGradient(
   for (let i = 0; i < kernel - 1; i++) {
     const end = i + (pooled[axis]! - 1) * stride + 1
     const candidate = emitSlice(e, padded, [axis], [i], [end], [stride])
-    const isMaximum = emitIsZero(e, e.emit('Sub', [candidate, maxima]))
+    const isMaximum = emitIsNotNegative(e, e.emit('Sub', [candidate, maxima]))
     const taken = e.emit('Mul', [isMaximum, rest])
     rest = e.emit('Sub', [rest, taken])
     planes.push(taken)

@@ -1,0 +1,115 @@
+/**
+ * The gradient of a convolution's weight where the samples side by side are no block. Its reduction runs over samples
+ * and columns of dy together, b neighbours at a time, so that dy as it lies is again a blocked filter, of h rows and
+ * w·s/b columns. For each column of the layer's kernel the image holds the part of every row that meets dy, a window.
+ */
+import { int } from '../onnx-emitter.ts'
+import type { BlockedEmission } from './blocked-emission.ts'
+import { type ConvPlan, phasedChannels } from './conv-plan.ts'
+
+/**
+ * x of the stride-1 convolution and dy, all samples in one group -> the weight's gradient, [O/b, C/b, kH, kW, b, b] or
+ * [O/b, C, kH, kW, b].
+ */
+export function emitWindowWeightGradient(
+  emission: BlockedEmission,
+  x: string,
+  dy: string,
+  plan: ConvPlan,
+): string {
+  const { e, block } = emission
+  const { samples } = plan.samples
+  const { filters, outputHeight, outputWidth } = plan
+  const isMaps = plan.input === 'maps'
+  // What lies side by side of a sample.
+  const together = isMaps ? block : 1
+  const planes = phasedChannels(plan) / together
+  const row = outputWidth * samples
+  const length = Math.ceil(row / block)
+  const fill = (rows: string, numbers: number) =>
+    padRows(emission, rows, row * numbers, length * block * numbers)
+  const windows = fill(cutWindows(emission, x, plan, planes, samples * together), together)
+  const filter = e.reshape(fill(dy, block), [filters, block, outputHeight, length])
+  const gradient = isMaps ? fromMaps : fromLanes
+  return gradient(emission, windows, filter, plan, { planes, length })
+}
+
+interface WindowSizes {
+  /** Blocks of channels, or channels. */
+  readonly planes: number
+  /** Blocks of b neighbours in a row of dy. */
+  readonly length: number
+}
+
+/** Windows are rows of the image, so a step of the layer in H is a step of kW rows here; blocks are its batch. */
+function fromMaps(
+  emission: BlockedEmission,
+  windows: string,
+  filter: string,
+  { rows, columns, filters, outputHeight }: ConvPlan,
+  { planes, length }: WindowSizes,
+): string {
+  const { e, block } = emission
+  const height = rows.length * columns.kernel
+  const image = e.reshape(emission.transposeTiles(windows, planes * height * length), [
+    planes,
+    block,
+    height,
+    length * block,
+  ])
+  const found = emission.conv(image, filter, {
+    kernel: [outputHeight, length],
+    dilations: [columns.kernel, block],
+    pads: [rows.before * columns.kernel, 0, rows.after * columns.kernel, 0],
+  })
+  const taps = rows.kernel * columns.kernel
+  return e.transpose(e.reshape(found, [planes, filters / block, taps * block ** 2]), [1, 0, 2])
+}
+
+/** Windows and channels stand beside each other in W. */
+function fromLanes(
+  emission: BlockedEmission,
+  windows: string,
+  filter: string,
+  { rows, columns, filters, outputHeight }: ConvPlan,
+  { planes, length }: WindowSizes,
+): string {
+  const { e, block } = emission
+  const split = e.reshape(windows, [planes, rows.length, columns.kernel, length, block])
+  const beside = columns.kernel * planes
+  const image = e.reshape(e.transpose(split, [1, 3, 2, 0, 4]), [1, block, rows.length, length * beside])
+  const found = emission.conv(image, filter, {
+    kernel: [outputHeight, length],
+    dilations: [1, beside],
+    pads: [rows.before, 0, rows.after, 0],
+  })
+  const taps = rows.kernel * columns.kernel
+  return e.transpose(e.reshape(found, [filters / block, taps, planes, block]), [0, 2, 1, 3])
+}
+
+/** [planes, H, W, inner] -> [planes, H, kW, w, inner]: for each column of the kernel the columns it meets. */
+function cutWindows(
+  { e }: BlockedEmission,
+  x: string,
+  { rows, columns, outputWidth }: ConvPlan,
+  planes: number,
+  inner: number,
+): string {
+  const { before, after } = columns
+  const view = e.reshape(x, [planes * rows.length, columns.length, inner])
+  const padded =
+    before === 0 && after === 0
+      ? view
+      : e.emit('Pad', [view, e.integers([0, before, 0, 0, after, 0]), e.scalar(0)])
+  if (columns.kernel === 1) return padded
+  const index = Array.from({ length: columns.kernel }, (_, j) =>
+    Array.from({ length: outputWidth }, (_, at) => at + j),
+  )
+  return e.emit('Gather', [padded, e.integers(index.flat())], { axis: int(1) })
+}
+
+/** Zeros behind rows of `size` numbers. */
+function padRows({ e }: BlockedEmission, x: string, size: number, wanted: number): string {
+  if (size === wanted) return x
+  return e.emit('Pad', [e.reshape(x, [-1, size]), e.integers([0, 0, 0, wanted - size]), e.scalar(0)])
+}
