@@ -10,7 +10,7 @@ import { planLimits } from './limits.ts'
 import type { Scratch } from './numbers/scratch.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
-import { fuseSteps, isAlias, type LinearStep, type NodeStep, type Step, singleStep } from './steps.ts'
+import { fuseSteps, isAlias, type Step, singleStep } from './steps.ts'
 import { checkWork } from './work.ts'
 
 export interface PlannedStep extends Choice, Scratch {
@@ -78,17 +78,22 @@ export async function planModel(
   const simd = kernels.name === 'simd128'
   const shapes = inferShapes(model)
   checkWork(model, shapes)
-  const inNumbers = (): (LinearStep | NodeStep)[] =>
-    simd || arithmetic.name === 'int' ? fuseSteps(model, shapes) : model.nodes.map(singleStep)
-  const bytes = arithmetic.name === 'int' ? await parts.bytes() : undefined
-  const { steps, reasons } = bytes?.lowerToBytes(model, inNumbers(), shapes, simd) ?? {
-    steps: inNumbers(),
+  const onBytes = arithmetic.name === 'int'
+  const inNumbers = simd || onBytes ? fuseSteps(model, shapes) : model.nodes.map(singleStep)
+  // What is likely to be needed is loaded at the same time.
+  const staysInNumbers = (step: Step): boolean => step.kind === 'linear' && step.weight.kind === 'dense'
+  const [bytes, early] = await Promise.all([
+    onBytes ? parts.bytes() : undefined,
+    simd && (!onBytes || inNumbers.some(staysInNumbers)) ? parts.numbers() : undefined,
+  ])
+  const { steps, reasons } = bytes?.lowerToBytes(model, inNumbers, shapes, simd) ?? {
+    steps: inNumbers,
     reasons: new Map<string, string>(),
   }
   const isRenaming = (step: Step): boolean =>
     step.kind === 'node' && isAlias(step.node) && !model.tensors.has(step.node.inputs[0]!)
   const needsNumbers = (step: Step): boolean => simd && step.kind !== 'bytes' && !isRenaming(step)
-  const numbers = steps.some(needsNumbers) ? await parts.numbers() : undefined
+  const numbers = early ?? (steps.some(needsNumbers) ? await parts.numbers() : undefined)
 
   const choose = (step: Step): Choice => {
     if (isRenaming(step)) return { kernel: { name: 'alias' }, reason: 'only the shape changes' }

@@ -1,11 +1,10 @@
 /** Takes the memory a plan asks for and turns its steps into calls. */
 import { SternaError } from '../errors.ts'
 import type { PackedMetadata, Preview } from '../file/types.ts'
-import { inOrder } from '../kernels/wasm/binding.ts'
-import { bindKernels } from '../kernels/wasm/index.ts'
+import type { Call } from '../kernels/wasm/binding.ts'
 import { widenTensor } from '../kernels/widen-tensor.ts'
 import type { ModelDescription } from '../plan/describe.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Plan, PlannedStep } from '../plan/plan.ts'
 import { type Shape, sizeOf } from '../plan/shape.ts'
 import { parts } from './parts.ts'
 
@@ -42,7 +41,7 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
     arrays.set(name, array)
     return array
   }
-  const bound = 'grow' in memory ? await bindKernels(plan, memory, parts) : undefined
+  const bound = 'grow' in memory ? await bindSteps(plan, memory) : undefined
   const steps = plan.steps.filter(({ kernel }) => kernel.name !== 'alias')
   const plain = steps.every(planned => bound?.has(planned))
     ? undefined
@@ -58,6 +57,26 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
     run: inOrder(calls),
   }
 }
+
+/** The calls of steps that have a SIMD kernel. */
+async function bindSteps(
+  plan: Plan,
+  memory: WebAssembly.Memory,
+): Promise<ReadonlyMap<PlannedStep, Call> | undefined> {
+  const onBytes = ({ step }: PlannedStep): boolean => step.kind === 'bytes'
+  const inNumbers = (planned: PlannedStep): boolean =>
+    !onBytes(planned) && planned.kernel.name !== 'alias' && planned.kernel.name !== 'reference'
+  const bytes = plan.steps.some(onBytes) ? await parts.bytes() : undefined
+  const numbers = plan.steps.some(inNumbers) ? await parts.numbers() : undefined
+  return (bytes ?? numbers)?.bindKernels(plan, memory, { bytes, numbers })
+}
+
+/** On its own, lest the plan be held as long as the session. */
+const inOrder =
+  (calls: readonly Call[]): Call =>
+  () => {
+    for (const call of calls) call()
+  }
 
 function takeMemory({ model, kernels, memory }: Plan): WebAssembly.Memory | { readonly buffer: ArrayBuffer } {
   const pageBytes = 65_536

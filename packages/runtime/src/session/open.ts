@@ -1,7 +1,7 @@
 /** Plans a model for this host and takes its memory. */
 import { SternaError } from '../errors.ts'
 import type { PackedModel } from '../file/types.ts'
-import { simdSupported } from '../kernels/wasm/index.ts'
+import { simdSupported } from '../kernels/wasm/simd.ts'
 import { type ArithmeticChoice, type KernelSet, type Plan, planModel } from '../plan/plan.ts'
 import { createExecutor, type Executor } from './executor.ts'
 import { parts } from './parts.ts'

@@ -24,13 +24,11 @@ export const bindCall =
     kernel().bind(null, ...numbers)
 
 /** Calls one after the other. */
-export const inOrder =
-  (calls: readonly Call[]): Call =>
-  () => {
-    for (const call of calls) call()
-  }
-
 export const bindInOrder =
   (...bindings: readonly Binding[]): Binding =>
-  () =>
-    inOrder(bindings.map(binding => binding()))
+  () => {
+    const calls = bindings.map(binding => binding())
+    return () => {
+      for (const call of calls) call()
+    }
+  }
