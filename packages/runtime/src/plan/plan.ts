@@ -170,7 +170,7 @@ export async function planModel(
   return { model, kernels, shapes, steps: planned, addresses, places, memory, description }
 }
 
-const noPlaces: Places = { addresses: new Map(), slots: [], masks: new Map() }
+const noPlaces: Places = { table: 0, addresses: new Map(), slots: [], masks: new Map() }
 
 /** When each value is written and last read; an alias lives in the value it renames, its root. */
 function trackLifetimes(

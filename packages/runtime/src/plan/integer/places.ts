@@ -13,6 +13,8 @@ export interface Slot {
 }
 
 export interface Places {
+  /** Room for an offset of each weight of the deepest filter and one more, used when a session begins. */
+  readonly table: number
   /** Address of each place by name. */
   readonly addresses: ReadonlyMap<string, number>
   /** Each piece of memory once, to be filled before the first run. */
@@ -24,9 +26,11 @@ export interface Places {
 /** @param take gives the address of so many new bytes */
 export function assignPlaces(steps: readonly Step[], take: (bytes: number) => number): Places {
   const lastUse = new Map<string, number>()
+  let deepest = 0
   for (const [index, step] of steps.entries()) {
     if (step.kind !== 'bytes') continue
     const { reads, writes } = placesOf(step)
+    if (step.operation.op === 'convolution') deepest = Math.max(deepest, step.operation.linear.depth)
     for (const { name } of reads) lastUse.set(name, index)
     if (writes !== undefined) lastUse.set(writes.name, index)
   }
@@ -53,5 +57,5 @@ export function assignPlaces(steps: readonly Step[], take: (bytes: number) => nu
     slot.busyUntil = lastUse.get(place.name)!
     addresses.set(place.name, slot.address)
   }
-  return { addresses, slots, masks }
+  return { table: take(4 * (deepest + 1)), addresses, slots, masks }
 }

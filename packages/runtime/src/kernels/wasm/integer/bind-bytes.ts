@@ -15,7 +15,7 @@ import { type Binding, type BindingContext, bindCall, bindInOrder } from '../bin
 import { bindMoves, mergeAxes } from '../copies.ts'
 import { emitByteCopy, emitRowCopy, widestRow } from './byte-copy.ts'
 import { emitByteGather } from './byte-gather.ts'
-import { writeByteLists } from './byte-lists.ts'
+import { emitPlaceEntries, placeEntries, writeByteLists } from './byte-lists.ts'
 import { emitByteRows } from './byte-rows.ts'
 import { emitByteConvolution } from './convolution.ts'
 import { emitDenseBytes } from './dense-convolution.ts'
@@ -166,7 +166,8 @@ function bindConvolution(
       residual: { channelBytes: residual.layout.channelBytes, zero: residual.range.zero },
     }),
   })
-  return bindCall(
+  const place = library.request(emitPlaceEntries, { wide: kernel.wide })
+  const call = bindCall(
     convolve,
     placeAddress(plan, source),
     placeAddress(plan, target),
@@ -177,6 +178,10 @@ function bindConvolution(
     lists.recordsEnd,
     lists.entries,
   )
+  return () => {
+    placeEntries(place(), buffer, plan.places.table, lists, operation)
+    return call()
+  }
 }
 
 function bindMatrix({ plan, planned, buffer, library }: BindingContext, operation: ByteMatrix): Binding {

@@ -1,7 +1,7 @@
 /** Writes offsets and filters of a convolution with 8-bit weights; `plan/integer/prepared-bytes.ts` says how long they are. */
 import type { ByteDense } from '../../../plan/integer/byte-step.ts'
 import { denseByteSizes } from '../../../plan/integer/prepared-bytes.ts'
-import { tapOffsets } from './byte-lists.ts'
+import { fillTapOffsets } from './byte-lists.ts'
 
 /** Where filters lie that are computed so many at a time. */
 export interface DenseFilters {
@@ -29,7 +29,8 @@ export function writeDenseWeights(buffer: ArrayBuffer, address: number, operatio
     place += bytes
     return place - bytes
   }
-  const taps = tapOffsets(operation)
+  const taps = new Uint32Array(depth)
+  fillTapOffsets(taps, operation, 0)
   for (let k = 0; k < depth; k += 2) {
     view.setUint32(next(4), taps[k]!, true)
     view.setUint32(next(4), taps[k + 1] ?? taps[k]!, true)
