@@ -100,7 +100,16 @@ async function runOnce(
 ): Promise<Record<string, Tensor>> {
   const where = 'self-test of the fast lowering'
   const executable = probes--
-  const program = { name: model.graph.name, model: writeOnnx(model), parameters, outputs, state, orders }
+  const inPlace = new Set<string>()
+  const program = {
+    name: model.graph.name,
+    model: writeOnnx(model),
+    parameters,
+    outputs,
+    state,
+    orders,
+    inPlace,
+  }
   await client.call('load', { executable, program }, where)
   await client.call('setState', { executable, tensors }, where)
   const { outputs: results } = await client.call('run', { executable, inputs }, where)

@@ -1,6 +1,10 @@
-/** Parameters in CPU memory: a run reads one buffer and writes the other, then they change places. */
+/**
+ * Parameters in CPU memory: a run reads one buffer and writes the other, then they change places; or it overwrites the
+ * one there is, where the program allows that.
+ */
 import * as ort from 'onnxruntime-node'
 import type { Tensor } from '../core/index.ts'
+import { freeMemory } from './free-memory.node.ts'
 import { fromMemoryOrder, toMemoryOrder } from './memory-order.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import type { ProgramState } from './program-state.ts'
@@ -27,7 +31,8 @@ export class CpuState implements ProgramState {
     this.#current[name] = toOrt(ort, held)
     const output = this.#program.state.get(name)
     if (output === undefined) return
-    this.#next[output] ??= toOrt(ort, order === undefined ? copyOf(value) : value)
+    if (this.#program.inPlace.has(name)) this.#next[output] = this.#current[name]
+    else this.#next[output] ??= toOrt(ort, order === undefined ? copyOf(value) : value)
   }
 
   async get(name: string): Promise<Tensor> {
@@ -48,12 +53,17 @@ export class CpuState implements ProgramState {
     return this.#next
   }
 
-  advance(): void {
+  /** ONNX Runtime returns copies of what it has written into the buffers it was given; nobody needs them. */
+  advance(results: Readonly<Record<string, ort.Tensor>>): void {
+    const copies: ArrayBufferView[] = []
     for (const [name, output] of this.#program.state) {
       const written = this.#next[output]!
+      const returned = results[output]!.data as ArrayBufferView
+      if (returned.buffer !== (written.data as ArrayBufferView).buffer) copies.push(returned)
       this.#next[output] = this.#current[name]!
       this.#current[name] = written
     }
+    freeMemory(copies)
   }
 
   async release(): Promise<void> {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { SternaError } from '../core/index.ts'
 import { chooseDevice } from './choose-device.node.ts'
 import { chooseLowering } from './choose-lowering.node.ts'
+import { withStateInPlace } from './in-place/index.ts'
 import { ProgramEngine } from './program-engine.ts'
 import type { Engine, EngineDevice, LoweringName } from './types.ts'
 import { WorkerClient } from './worker-client.node.ts'
@@ -39,8 +40,14 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     })
   }
   try {
-    const choice = await chooseLowering(options.lowering ?? 'auto', device, client)
-    return new ProgramEngine(client, { device, reason, threads, ...choice })
+    const { lowering, loweringReason } = await chooseLowering(options.lowering ?? 'auto', device, client)
+    return new ProgramEngine(client, {
+      device,
+      reason,
+      threads,
+      lowering: device === 'cpu' ? withStateInPlace(lowering) : lowering,
+      loweringReason,
+    })
   } catch (error) {
     await client.close()
     throw error

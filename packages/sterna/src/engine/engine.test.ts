@@ -76,6 +76,24 @@ describe('an executable', () => {
     await executable.release()
   })
 
+  it('holds a large parameter once, and leaves no copies of it behind', async () => {
+    const b = new GraphBuilder('large')
+    const size = 16_000_000
+    const rate = b.input('rate', [])
+    const total = b.parameter('total', [size])
+    const next = b.sub(total, b.mul(b.relu(total), rate))
+    const executable = await engine.load({ graph: b.build([next]), state: new Map([['total', next.name]]) })
+    const value = f32([size], new Float32Array(size).fill(4))
+    const before = process.memoryUsage.rss()
+    await executable.setState(new Map([['total', value]]))
+    for (let run = 0; run < 3; run++) await executable.run({ rate: scalar(0.5) })
+    const held = (process.memoryUsage.rss() - before) / value.data.byteLength
+    // Beside the parameter, the two values that its update computes.
+    assert.ok(held < 3.5, `holds ${held.toFixed(1)} × the parameter`)
+    assert.equal((await executable.getState()).get('total')!.data[size - 1], 0.5)
+    await executable.release()
+  })
+
   it('copies state to another executable, after which they are independent', async () => {
     const [from, to] = [await engine.load(counter()), await engine.load(counter())]
     await from.setState(new Map([['total', f32([2], [4, 5])]]))

@@ -12,6 +12,8 @@ export interface LoweredProgram {
   readonly state: ReadonlyMap<string, string>
   /** How parameters lie in memory, where it is not row-major. */
   readonly orders: ReadonlyMap<string, MemoryOrder>
+  /** Parameters whose next value may be written where they lie; default: none. */
+  readonly inPlace?: ReadonlySet<string>
 }
 
 export interface Lowering {

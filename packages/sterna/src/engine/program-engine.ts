@@ -39,7 +39,7 @@ export class ProgramEngine implements Engine {
   async load(program: Program): Promise<Executable> {
     const { graph } = program
     expectState(program)
-    const { model, outputs, state, orders } = this.#lowering.lower(program, this.device)
+    const { model, outputs, state, orders, inPlace } = this.#lowering.lower(program, this.device)
     const bytes = writeOnnx(model)
     const executable = this.#count++
     const description = {
@@ -49,6 +49,7 @@ export class ProgramEngine implements Engine {
       outputs,
       state,
       orders,
+      inPlace: inPlace ?? new Set<string>(),
     }
     await this.#client.call('load', { executable, program: description }, `graph "${graph.name}"`, [
       bytes.buffer as ArrayBuffer,

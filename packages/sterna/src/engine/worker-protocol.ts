@@ -14,6 +14,8 @@ export interface ProgramDescription {
   readonly state: ReadonlyMap<string, string>
   /** How parameters lie in the engine's memory, where it is not row-major. */
   readonly orders: ReadonlyMap<string, MemoryOrder>
+  /** Parameters whose next value is written where they lie. */
+  readonly inPlace: ReadonlySet<string>
 }
 
 /** How ONNX Runtime's sessions run. */
