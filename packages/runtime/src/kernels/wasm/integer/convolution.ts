@@ -43,14 +43,14 @@ export interface ByteConvolutionSpec {
  */
 export const byteRecordBytes = 20
 
-/** Groups taken in one turn of the loop; more would not fit the registers. */
-const turnEntries = 4
-
 /** Call with (input, output, residual, masks, tiles, records, end of records, entries). */
 export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): WasmFunction {
   const { group, vectors, residual } = spec
   const entryBytes = spec.wide ? 4 : 2
-  const groupsInTurn = vectors > 2 ? 1 : Math.max(1, turnEntries / group)
+  // What a block loads and all sums, two a vector, are to fit 15 registers.
+  const isLarge = vectors > 2
+  const groupsInTurn = Math.max(1, (isLarge ? 2 : 4) / group)
+  const blockVectors = isLarge ? 4 / (group * groupsInTurn) : vectors
   return defineFunction(name, new Array(8).fill('i32'), (parameters, local) => {
     const [input, output, residualInput, masks, tiles, records, recordsEnd, entries] = parameters as Locals<8>
     const [record, entry, end, target, added] = ['i32', 'i32', 'i32', 'i32', 'i32'].map(() =>
@@ -71,11 +71,22 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
 
     const loadOffset = (index: number): Code =>
       spec.wide ? i32.load(get(entry), 4 * index) : i32.load16(get(entry), 2 * index)
+    /**
+     * V8 before version 13 moves a turn's additions behind all its loads, and spills where those of all vectors do not fit.
+     * A branch holds loads back; its condition always holds, tiles being left.
+     */
+    const inBlocks = (f: (sum: (typeof sums)[number], vector: number) => Code): Code => {
+      const codes = sums.map(f)
+      if (!isLarge) return codes
+      return Array.from({ length: vectors / blockVectors }, (_, i) =>
+        when(get(tiles), codes.slice(blockVectors * i, blockVectors * (i + 1))),
+      )
+    }
     const takeGroups = (groups: number): Code => [
       addresses
         .slice(0, group * groups)
         .map((address, i) => set(address, i32.add(get(input), loadOffset(i)))),
-      sums.map(({ all, odd, part }, vector) =>
+      inBlocks(({ all, odd, part }, vector) =>
         Array.from({ length: groups }, (_, index) => {
           const bytes = addresses
             .slice(group * index, group * (index + 1))
