@@ -22,7 +22,7 @@ export interface ProgramDescription {
 export interface SessionChoice {
   readonly device: EngineDevice
   readonly threads: number
-  /** Threads without work spin instead of sleeping. */
+  /** Threads without work spin without end instead of for a moment. */
   readonly spin: boolean
   /** Where the device is a GPU, refuses graphs of which part would run on the CPU. */
   readonly strict: boolean
