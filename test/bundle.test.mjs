@@ -20,9 +20,9 @@ import { withRanges } from './with-ranges.mjs'
  */
 const limits = {
   /** Brotli bytes of what importing the runtime loads. */
-  entryBytes: 25_500,
+  entryBytes: 24_500,
   /** Brotli bytes with all that it loads when it is needed: kernels for bytes, for numbers, plain ones, workers. */
-  allBytes: 52_000,
+  allBytes: 51_000,
   /** The fastest of some fresh processes: beside other tests even that takes twice as long as alone. */
   startMs: 500,
   /** Weights in the form that kernels read, and all values of one image. */

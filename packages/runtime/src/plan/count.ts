@@ -1,11 +1,10 @@
 /** The arithmetic of a step. */
 
-import type { PackedNode, TernaryTensor } from '../file/types.ts'
+import type { PackedNode } from '../file/types.ts'
 import type { ByteStep } from './integer/byte-step.ts'
 import type { Kernel } from './kernel.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import type { LinearStep, Step } from './steps.ts'
-import { countNonZeros } from './zeros.ts'
 
 /**
  * Additions (subtractions count as such) and multiplications (so do divisions) of one image.
@@ -41,8 +40,7 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
       const { linear, residual } = operation
       const added = residual === undefined ? 1 : 2
       return {
-        additions:
-          (countNonZeros(linear.weight as TernaryTensor) * outputs) / linear.filters + added * outputs,
+        additions: (linear.nonZeros * outputs) / linear.filters + added * outputs,
         multiplications: (1 + added) * outputs,
       }
     }
@@ -55,7 +53,7 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
       const { linear } = operation
       const bias = linear.bias === undefined ? 1 : 2
       return {
-        additions: countNonZeros(linear.weight as TernaryTensor) + bias * outputs,
+        additions: linear.nonZeros + bias * outputs,
         multiplications: 2 * outputs,
       }
     }
@@ -80,7 +78,7 @@ function countLinear(step: LinearStep, kernel: Kernel, shapes: ReadonlyMap<strin
   const positions = outputs / step.filters
   const { weight } = step
   if (weight.kind === 'ternary' && (kernel.name === 'add-lists' || kernel.name === 'gather-lists')) {
-    const terms = kernel.name === 'add-lists' ? kernel.entries : countNonZeros(weight)
+    const terms = kernel.name === 'add-lists' ? kernel.entries : step.nonZeros
     const sums = kernel.layout?.sums?.floats ?? 0
     return {
       additions: terms * positions + sums + perOutput * outputs,

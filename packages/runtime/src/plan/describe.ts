@@ -5,7 +5,6 @@ import type { ByteStep } from './integer/byte-step.ts'
 import type { KernelName } from './kernel.ts'
 import type { ArithmeticChoice, KernelSet, MemoryUse, PlannedStep } from './plan.ts'
 import { type Shape, sizeOf } from './shape.ts'
-import { countNonZeros } from './zeros.ts'
 
 /** One step. */
 export interface LayerDescription extends Arithmetic {
@@ -76,8 +75,11 @@ function conversionName({ operation }: ByteStep): string {
 }
 
 function countZeros(weight: PackedTensor): number {
-  if (weight.kind === 'ternary') return sizeOf(weight.shape) - countNonZeros(weight)
+  if (weight.kind === 'ternary' && weight.lists !== undefined) {
+    return sizeOf(weight.shape) - weight.lists.positions.length
+  }
+  const data = weight.kind === 'ternary' ? weight.assignment : weight.data
   let count = 0
-  for (let i = 0; i < weight.data.length; i++) if (weight.data[i] === 0) count++
+  for (let i = 0; i < data.length; i++) if (data[i] === 0) count++
   return count
 }

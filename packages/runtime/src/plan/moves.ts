@@ -1,8 +1,17 @@
-/** Operators that compute nothing: Transpose, Slice, Pad and Concat as strided copies. */
+/** Operators that compute nothing: some only rename, and Transpose, Slice, Pad and Concat are strided copies. */
 import type { PackedNode } from '../file/types.ts'
 import type { InferenceOperators } from '../operators.ts'
 import { type Shape, stridesOf } from './shape.ts'
 import { resolveAxes, resolveAxis, sliceRanges } from './shape-rules.ts'
+
+/** Operators that only give the shape another name. */
+export const isAlias = ({ op }: PackedNode): boolean =>
+  op === 'Flatten' ||
+  op === 'Reshape' ||
+  op === 'Squeeze' ||
+  op === 'Unsqueeze' ||
+  op === 'Dropout' ||
+  op === 'Identity'
 
 /** Copies `shape` elements; both sides have a first element and one stride an axis, in elements. */
 export interface Move {

@@ -3,14 +3,14 @@ import { SternaError } from '../errors.ts'
 import type { PackedModel } from '../file/types.ts'
 import { align, alignment, type Lifetime, planArena } from './arena.ts'
 import { describeSteps, type ModelDescription } from './describe.ts'
-import { numbersRead, writesNumbers } from './integer/byte-step.ts'
 import type { Places } from './integer/places.ts'
 import { type Choice, reference } from './kernel.ts'
 import { planLimits } from './limits.ts'
+import { isAlias } from './moves.ts'
 import type { Scratch } from './numbers/scratch.ts'
 import { type Shape, sizeOf } from './shape.ts'
 import { inferShapes } from './shapes.ts'
-import { fuseSteps, isAlias, type Step, singleStep } from './steps.ts'
+import { fuseSteps, type Step, singleStep } from './steps.ts'
 import { checkWork } from './work.ts'
 
 export interface PlannedStep extends Choice, Scratch {
@@ -86,10 +86,10 @@ export async function planModel(
     onBytes ? parts.bytes() : undefined,
     simd && (!onBytes || inNumbers.some(staysInNumbers)) ? parts.numbers() : undefined,
   ])
-  const { steps, reasons } = bytes?.lowerToBytes(model, inNumbers, shapes, simd) ?? {
-    steps: inNumbers,
-    reasons: new Map<string, string>(),
-  }
+  const lowered = bytes?.lowerToBytes(model, inNumbers, shapes)
+  // Plain JavaScript has no fused layers in numbers.
+  const separate = (step: Step): Step | Step[] => (step.kind === 'linear' ? step.nodes.map(singleStep) : step)
+  const steps = simd ? (lowered?.steps ?? inNumbers) : (lowered?.steps ?? inNumbers).flatMap(separate)
   const isRenaming = (step: Step): boolean =>
     step.kind === 'node' && isAlias(step.node) && !model.tensors.has(step.node.inputs[0]!)
   const needsNumbers = (step: Step): boolean => simd && step.kind !== 'bytes' && !isRenaming(step)
@@ -104,7 +104,7 @@ export async function planModel(
   }
   const withReason = (step: Step): Choice => {
     const choice = choose(step)
-    const inBytes = step.kind === 'bytes' ? undefined : reasons.get(step.node.name)
+    const inBytes = step.kind === 'bytes' ? undefined : lowered?.reasons.get(step.node.name)
     return inBytes === undefined
       ? choice
       : { ...choice, reason: `${choice.reason}; not in bytes: ${inBytes}` }
@@ -192,7 +192,7 @@ function trackLifetimes(
   for (const [index, { step, kernel }] of steps.entries()) {
     for (const name of inputsOf(step)) extend(name, index)
     if (kernel.name === 'alias') roots.set(step.output, roots.get(step.node.inputs[0]!)!)
-    else if (step.kind !== 'bytes' || writesNumbers(step)) begin(step.output, index)
+    else if (writesNumbers(step)) begin(step.output, index)
   }
   for (const name of model.outputs) extend(name, Number.POSITIVE_INFINITY)
   const lifetimes = [...lives].map(([name, life]) => ({
@@ -206,6 +206,17 @@ function trackLifetimes(
 /** Names of the values a step reads that are not stored tensors it has prepared. */
 export function inputsOf(step: Step): readonly string[] {
   if (step.kind === 'node') return step.node.inputs
-  if (step.kind === 'bytes') return numbersRead(step)
+  if (step.kind === 'bytes') return step.operation.op === 'quantize' ? [step.operation.source] : []
   return step.residual === undefined ? [step.input] : [step.input, step.residual]
+}
+
+/** Whether a step writes its output as ordinary numbers. */
+function writesNumbers(step: Step): boolean {
+  if (step.kind !== 'bytes') return true
+  const { operation } = step
+  return (
+    operation.op === 'dequantize' ||
+    operation.op === 'mean' ||
+    (operation.op === 'matrix' && operation.target === undefined)
+  )
 }

@@ -25,6 +25,8 @@ export interface LinearStep {
   readonly weight: PackedTensor
   /** Where the weights of each filter are +1 and where −1; of ternary ones with `filtersFirst`. */
   readonly lists: SignLists | undefined
+  /** How many weights of a ternary layer are not 0; of another layer, how many there are. */
+  readonly nonZeros: number
   /** [O] */
   readonly bias: Float32Array | undefined
   readonly alpha: number
@@ -53,15 +55,6 @@ export type Step = LinearStep | NodeStep | ByteStep
 
 /** A node on its own. */
 export const singleStep = (node: PackedNode): NodeStep => ({ kind: 'node', node, output: node.outputs[0]! })
-
-/** Operators that only give the shape another name. */
-export const isAlias = ({ op }: PackedNode): boolean =>
-  op === 'Flatten' ||
-  op === 'Reshape' ||
-  op === 'Squeeze' ||
-  op === 'Unsqueeze' ||
-  op === 'Dropout' ||
-  op === 'Identity'
 
 /** Fuses Conv, Gemm and MatMul with the Add, then the Relu or Clip, that alone consume them. */
 export function fuseSteps(model: PackedModel, shapes: ReadonlyMap<string, Shape>): (LinearStep | NodeStep)[] {
@@ -148,7 +141,7 @@ function linearLayer(
       node,
       input,
       weight,
-      lists: weight.kind === 'ternary' ? listsOf(weight) : undefined,
+      ...listed(weight, true),
       bias: bias?.data,
       alpha: 1,
       filters,
@@ -174,7 +167,7 @@ function linearLayer(
     node,
     input,
     weight,
-    lists: transB && weight.kind === 'ternary' ? listsOf(weight) : undefined,
+    ...listed(weight, transB),
     bias: data && Float32Array.from({ length: filters }, (_, o) => beta * data[data.length === 1 ? 0 : o]!),
     alpha,
     filters,
@@ -182,4 +175,10 @@ function linearLayer(
     filtersFirst: transB,
     rows: inputShape.slice(0, -1).reduce((rows, size) => rows * size, 1),
   }
+}
+
+function listed(weight: PackedTensor, filtersFirst: boolean): Pick<LinearStep, 'lists' | 'nonZeros'> {
+  if (weight.kind === 'dense') return { lists: undefined, nonZeros: weight.data.length }
+  const lists = listsOf(weight)
+  return { lists: filtersFirst ? lists : undefined, nonZeros: lists.positions.length }
 }

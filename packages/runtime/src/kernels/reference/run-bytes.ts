@@ -1,7 +1,6 @@
 /** Carries out a step on bytes with the reference kernels; bytes lie in the order of the value's numbers. */
 import type { TernaryTensor } from '../../file/types.ts'
 import type { ByteDense, ByteMatrix, ByteOperation, ByteStep, Place } from '../../plan/integer/byte-step.ts'
-import { maxCount } from '../../plan/integer/requantize.ts'
 import { isMoving, movementOf } from '../../plan/moves.ts'
 import type { Shape } from '../../plan/shape.ts'
 import type { Bounds } from '../../plan/steps.ts'
@@ -27,7 +26,7 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
   const bytesOf = ({ value }: Place): Uint8Array => values.bytes(value)
   switch (operation.op) {
     case 'convolution': {
-      const { linear, source, residual, target, filters, lowest, highest } = operation
+      const { linear, source, residual, target, filters, inPart, lowest, highest } = operation
       const weight = linear.weight as TernaryTensor
       if (linear.node.op !== 'Conv') throw new TypeError(`${linear.node.op} is no convolution`)
       const output = convolveBytes(
@@ -36,7 +35,7 @@ export function runByteStep({ node, operation }: ByteStep, values: ByteValues): 
           assignment: weight.assignment,
           weightShape: weight.shape,
           filters,
-          inPart: maxCount(source.range),
+          inPart,
           inputZero: source.range.zero,
           lowest,
           highest,

@@ -25,6 +25,8 @@ export interface ByteConvolution {
   readonly residual: Place | undefined
   readonly target: Place
   readonly filters: readonly FilterRequantization[]
+  /** Weights of one sign that a filter sums up in one part. */
+  readonly inPart: number
   /** The bytes the fused Relu or Clip lets through. */
   readonly lowest: number
   readonly highest: number
@@ -124,13 +126,3 @@ export function placesOf({ operation }: ByteStep): {
       return operation satisfies never
   }
 }
-
-/** The value of ordinary numbers a step reads, if any. */
-export const numbersRead = ({ operation }: ByteStep): readonly string[] =>
-  operation.op === 'quantize' ? [operation.source] : []
-
-/** Whether a step writes its output as ordinary numbers. */
-export const writesNumbers = ({ operation }: ByteStep): boolean =>
-  operation.op === 'dequantize' ||
-  operation.op === 'mean' ||
-  (operation.op === 'matrix' && operation.target === undefined)

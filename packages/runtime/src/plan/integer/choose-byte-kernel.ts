@@ -1,10 +1,9 @@
 /** Which kernel computes a step on bytes, and why. */
-import type { TernaryTensor } from '../../file/types.ts'
 import type { Choice } from '../kernel.ts'
 import { poolsPairsReason } from '../pair-pooling.ts'
 import { sizeOf } from '../shape.ts'
 import type { LinearStep } from '../steps.ts'
-import { countNonZeros, describeZeros } from '../zeros.ts'
+import { describeZeros } from '../zeros.ts'
 import { tileVectors } from './byte-layout.ts'
 import { type ByteRowsShape, byteRowsCost } from './byte-rows.ts'
 import type { ByteConvolution, ByteMatrix, ByteStep } from './byte-step.ts'
@@ -57,17 +56,16 @@ function chooseMatrix({ linear, source }: ByteMatrix): Choice {
   }
 }
 
-const matrixShape = ({ depth, filters, weight }: LinearStep, max: number): ByteRowsShape => ({
+const matrixShape = ({ depth, filters, nonZeros }: LinearStep, max: number): ByteRowsShape => ({
   inputs: depth,
   outputs: filters,
-  nonZeros: countNonZeros(weight as TernaryTensor),
+  nonZeros,
   max,
 })
 
 function chooseConvolution({ linear, source, target }: ByteConvolution): Choice {
-  const weight = linear.weight as TernaryTensor
-  const count = countNonZeros(weight)
-  const total = sizeOf(weight.shape)
+  const count = linear.nonZeros
+  const total = sizeOf(linear.weight.shape)
   const inByte = Math.floor(0xff / source.range.max)
   const group = inByte >= 4 ? 4 : inByte >= 2 ? 2 : 1
   return {

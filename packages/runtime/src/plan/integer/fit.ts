@@ -3,7 +3,7 @@ import type { ActivationRange, Int8Tensor, TernaryTensor } from '../../file/type
 import type { Shape } from '../shape.ts'
 import type { Bounds, LinearStep } from '../steps.ts'
 import type { ByteConvolution, ByteDense, ByteMatrixLayer } from './byte-step.ts'
-import { type FilterRequantization, requantizeFilter } from './requantize.ts'
+import { type FilterRequantization, maxCount, requantizeFilter } from './requantize.ts'
 
 /** Beyond this many positions a window's taps are not worth a plane each. */
 export const largestWindow = 1024
@@ -14,7 +14,7 @@ type Ranges = ReadonlyMap<string, ActivationRange>
 export function convolutionFits(
   step: LinearStep,
   ranges: Ranges,
-): Pick<ByteConvolution, 'filters' | 'lowest' | 'highest'> | string {
+): Pick<ByteConvolution, 'filters' | 'inPart' | 'lowest' | 'highest'> | string {
   const problem = structureProblem(step)
   if (problem !== undefined) return problem
   const input = ranges.get(step.input)
@@ -41,7 +41,7 @@ export function convolutionFits(
     filters.push(filter)
     start = end
   }
-  return { filters, ...bytesOfBounds(step.bounds, output) }
+  return { filters, inPart: maxCount(input), ...bytesOfBounds(step.bounds, output) }
 }
 
 /** The matrix a fully connected layer multiplies bytes with, or why it has to be computed in numbers. */

@@ -1,11 +1,11 @@
 /** Rewrites the steps of a model so that ternary layers, and what lies between them, work on bytes. */
 import type { ActivationRange, PackedModel, PackedNode } from '../../file/types.ts'
-import { isMoving, movementOf } from '../moves.ts'
+import { isAlias, isMoving, movementOf } from '../moves.ts'
 import type { Window } from '../numbers/window.ts'
 import { poolsPairs } from '../pair-pooling.ts'
 import { type Shape, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import { resolveAxes } from '../shape-rules.ts'
-import { isAlias, type LinearStep, type NodeStep, type Step, singleStep } from '../steps.ts'
+import type { LinearStep, NodeStep, Step } from '../steps.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
 import type { ByteConvolution, ByteDense, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
 import { convolutionFits, denseFits, largestWindow, matrixFits } from './fit.ts'
@@ -20,21 +20,20 @@ export interface Lowered {
 /** How a step takes part: not at all, or as this operation. */
 type Role =
   | { readonly name: 'numbers' }
-  | { readonly name: 'convolution'; readonly fit: Pick<ByteConvolution, 'filters' | 'lowest' | 'highest'> }
+  | {
+      readonly name: 'convolution'
+      readonly fit: Pick<ByteConvolution, 'filters' | 'inPart' | 'lowest' | 'highest'>
+    }
   | { readonly name: 'dense'; readonly fit: Pick<ByteDense, 'codes' | 'factors'> }
   | { readonly name: 'matrix'; readonly layer: ByteMatrixLayer; readonly bytes: boolean }
   | { readonly name: 'maximum'; readonly window: Window }
   | { readonly name: 'mean' }
   | { readonly name: 'move' }
 
-/**
- * @param fused whether layers in numbers stay fused; otherwise each of their nodes becomes a step
- */
 export function lowerToBytes(
   model: PackedModel,
   steps: readonly (LinearStep | NodeStep)[],
   shapes: ReadonlyMap<string, Shape>,
-  fused: boolean,
 ): Lowered {
   const ranges = new Map(model.activations)
   const reasons = new Map<string, string>()
@@ -123,8 +122,7 @@ export function lowerToBytes(
     switch (role.name) {
       case 'numbers':
         for (const name of inputsOfStep(step)) needNumbers(name, step.node)
-        if (fused || step.kind === 'node') lowered.push(step)
-        else lowered.push(...step.nodes.map(singleStep))
+        lowered.push(step)
         numbers.add(output)
         break
       case 'convolution':

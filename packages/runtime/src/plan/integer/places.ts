@@ -2,7 +2,6 @@
  * Where places lie. Their rows of zero and zero planes are written once, when a session begins, so places share memory
  * only with places of the same layout and border, one after the other.
  */
-import { align } from '../arena.ts'
 import type { Step } from '../steps.ts'
 import { type ByteLayout, maskBytes, maskKey, needsMasks } from './byte-layout.ts'
 import { type Place, placesOf } from './byte-step.ts'
@@ -50,7 +49,7 @@ export function assignPlaces(steps: readonly Step[], take: (bytes: number) => nu
     pools.set(key, pool)
     let slot = pool.find(({ busyUntil }) => busyUntil < index)
     if (slot === undefined) {
-      slot = { address: take(align(layout.bytes)), busyUntil: 0 }
+      slot = { address: take(layout.bytes), busyUntil: 0 }
       pool.push(slot)
       slots.push({ address: slot.address, place })
     }

@@ -2,17 +2,15 @@ import type { Kernel } from '../kernel.ts'
 import type { LinearStep } from '../steps.ts'
 import { byteRowsSizes } from './byte-rows.ts'
 import type { ByteConvolution, ByteStep } from './byte-step.ts'
-import { maxCount } from './requantize.ts'
 
 /** Records of `kernels/wasm/integer/convolution.ts`: two ends of lists, then six numbers of 16 bits. */
 const byteRecordBytes = 20
 
 function byteListBytes(
-  { linear, filters, source }: ByteConvolution,
+  { linear, filters, inPart }: ByteConvolution,
   { group, wide }: Extract<Kernel, { readonly name: 'byte-lists' }>,
 ): number {
   const { ends } = linear.lists!
-  const inPart = maxCount(source.range)
   /** Entries of whole parts, each filled up to whole groups. */
   const wholePart = Math.ceil(inPart / group) * group
   let entries = 0

@@ -3,7 +3,7 @@ import type { TernaryTensor } from '../../file/types.ts'
 import type { Choice, Kernel, Magnitudes } from '../kernel.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { LinearStep } from '../steps.ts'
-import { countNonZeros, describeZeros } from '../zeros.ts'
+import { describeZeros } from '../zeros.ts'
 import { addListsNs, denseRowsNs, denseTilesNs, gatherListsNs, neighbourSumsNs } from './cost.ts'
 import { denseRuns, denseVectors } from './dense-runs.ts'
 import { countTerms } from './pairs.ts'
@@ -24,7 +24,7 @@ export function chooseLinear(step: LinearStep, shapes: ReadonlyMap<string, Shape
   if (!step.filtersFirst && weight.positive.length + weight.negative.length > 2) {
     return { kernel: dense.kernel, reason: 'the magnitudes differ along the inputs' }
   }
-  const count = countNonZeros(weight)
+  const count = step.nonZeros
   const total = sizeOf(weight.shape)
   const lists = listKernel(step, weight, layout, count, shapes)
   const percent = describeZeros(count, total)

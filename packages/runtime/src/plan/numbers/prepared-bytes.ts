@@ -1,8 +1,6 @@
-import type { TernaryTensor } from '../../file/types.ts'
 import type { Kernel } from '../kernel.ts'
 import type { Shape } from '../shape.ts'
 import type { LinearStep, NodeStep } from '../steps.ts'
-import { countNonZeros } from '../zeros.ts'
 import { denseRunBytes } from './dense-runs.ts'
 
 /** Sizes in bytes of what the list kernels read; `kernels/wasm` writes exactly this. */
@@ -19,11 +17,11 @@ export function preparedBytes(
   shapes: ReadonlyMap<string, Shape>,
 ): number {
   if (step.kind === 'linear') {
-    const { weight, filters, depth } = step
+    const { nonZeros, filters, depth } = step
     switch (kernel.name) {
       case 'add-lists':
       case 'gather-lists':
-        return filters * recordBytes[kernel.magnitudes] + countNonZeros(weight as TernaryTensor) * offsetBytes
+        return filters * recordBytes[kernel.magnitudes] + nonZeros * offsetBytes
       case 'dense-tiles':
         return kernel.runs.reduce((bytes, run) => bytes + denseRunBytes(run, depth), 0)
       default:

@@ -3,7 +3,6 @@ import { advance, get, i32, repeatWhile } from '../../../assembler/instructions.
 import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 import { offsetOf } from '../../../plan/integer/byte-layout.ts'
 import type { ByteConvolution } from '../../../plan/integer/byte-step.ts'
-import { maxCount } from '../../../plan/integer/requantize.ts'
 import type { KernelFunction } from '../library.ts'
 import type { Lists } from '../prepare.ts'
 import { byteRecordBytes } from './convolution.ts'
@@ -20,13 +19,12 @@ export interface ByteLists extends Lists {
 export function writeByteLists(
   buffer: ArrayBuffer,
   address: number,
-  { linear, source, filters }: ByteConvolution,
+  { linear, filters, inPart }: ByteConvolution,
   { group, wide }: { readonly group: number; readonly wide: boolean },
 ): ByteLists {
   const { depth } = linear
   const { ends, positions } = linear.lists!
   const filtersInGroup = filters.length / linear.convolution!.groups
-  const inPart = maxCount(source.range)
 
   const bytes = new Uint8Array(buffer)
   const shorts = new Int16Array(buffer)
