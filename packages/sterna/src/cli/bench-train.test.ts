@@ -18,6 +18,8 @@ test('bench train prints our step, and PyTorch beside it where there is one', as
   const { ours, ratio, torch: theirs, losses } = workloads[0]
   // Node and ONNX Runtime alone take 50 MB.
   assert.ok(ours.stepMs > 0 && ours.peakMemoryBytes > 5e7, stdout)
+  assert.ok(ours.engine.includes('lowering') && ours.loweringReason.length > 0, stdout)
+  assert.deepEqual(ours.fallbacks, [])
   if (torch.python === undefined) {
     assert.equal(ratio, null)
     assert.equal(theirs, null)

@@ -37,7 +37,13 @@ test('train says its engine and why, prints a line an epoch, and ends with what 
     `train --model lenet5-classic --data ${TINY_DATA} --method twn --epochs 2 --frozen-epochs 0 --batch-size 30 --out classic`,
   )
   assert.equal(status, 0)
-  assert.match(stderr, /^engine {2}onnxruntime-node [\d.]+ \(cpu, \d+ threads?, \w+ lowering\): ./m)
+  const [, lowering] =
+    /^engine {2}onnxruntime-node [\d.]+ \(cpu, \d+ threads?, (\w+) lowering\): .+; .*\blowering /m.exec(
+      stderr,
+    )!
+  // Its first convolution has 6 filters, which fill no block.
+  const unblocked = /^standard operators for conv1: 6 output channels, the block is \d+$/m
+  assert.equal(unblocked.test(stderr), lowering === 'fast', stderr)
   assert.match(
     stderr,
     /^epoch 1\/2 {2}loss [\d.]+ {2}train [\d.]+ % {2}validation [\d.]+ % {2}zeros [\d.]+ %/m,
@@ -47,6 +53,18 @@ test('train says its engine and why, prints a line an epoch, and ends with what 
   assert.match(stdout, /, peak memory \d+ MB$/m)
   const size = statSync(inFolder('classic/model.safetensors')).size.toLocaleString('en-US')
   assert.ok(stdout.endsWith(`wrote classic/model.safetensors (${size} bytes)\n`), stdout)
+})
+
+test('train --json says what computed, and what was left to the standard operators, and why', async () => {
+  const line = `train --model lenet5-classic --data ${TINY_DATA} --method float --epochs 1 --threads 1`
+  const { engine } = await json(`${line} --out described`)
+  assert.equal(engine.threads, 1)
+  assert.ok(engine.reason.length > 0 && engine.loweringReason.length > 0)
+  const nodes = engine.fallbacks.map(({ node }: { readonly node: string }) => node)
+  assert.equal(nodes.includes('conv1'), engine.lowering === 'fast')
+  const standard = await json(`${line} --lowering standard --out standard`)
+  assert.equal(standard.engine.loweringReason, 'as asked')
+  assert.deepEqual(standard.engine.fallbacks, [])
 })
 
 test('a run started from another takes over its data, split, seed and normalisation', () => {

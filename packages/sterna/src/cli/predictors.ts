@@ -2,7 +2,7 @@
 import { loadModel, type ModelDescription, type PackedModel } from 'sterna-runtime'
 import { SternaError } from '../core/index.ts'
 import { createEngine } from '../engine/index.node.ts'
-import type { Engine, EngineDevice, LoweringName } from '../engine/index.ts'
+import type { Engine, EngineDevice, Fallback, LoweringName } from '../engine/index.ts'
 import { toModel } from '../pack/index.ts'
 import { createEnginePredictor, type Predictor } from '../train/index.ts'
 import type { ModelSource } from './load-model.ts'
@@ -118,6 +118,18 @@ async function openOnnxRuntime(
     await engine.close()
     throw error
   }
+}
+
+/** One line for each reason why operators of a network are left to the standard lowering. */
+export function describeFallbacks(fallbacks: readonly Fallback[]): readonly string[] {
+  const nodes = new Map<string, string[]>()
+  for (const { node, reason } of fallbacks) nodes.set(reason, [...(nodes.get(reason) ?? []), node])
+  return [...nodes].map(([reason, names]) => `standard operators for ${names.join(', ')}: ${reason}`)
+}
+
+/** What computes and why, for programs. */
+export function engineFacts({ device, reason, threads, lowering, loweringReason }: Engine) {
+  return { device, reason, threads, lowering, loweringReason }
 }
 
 /** What computes and why, where a command begins. */

@@ -2,6 +2,7 @@
 import { formatDuration, formatPercent } from '../report/index.ts'
 import type { EpochRecord, TrainConfig, TrainEvent } from '../train/index.ts'
 import type { Output } from './output.ts'
+import { describeFallbacks } from './predictors.ts'
 
 /** A listener that shows where a training stands: one redrawn line on a terminal, one line an epoch elsewhere. */
 export function showTraining(
@@ -23,6 +24,7 @@ export function showTraining(
         return
       case 'phase':
         epochs = event.epochs
+        for (const line of describeFallbacks(event.fallbacks)) output.note(`${prefix}${line}`)
         return
       case 'progress': {
         const { phase, epoch, step, stepsPerEpoch, loss, stepMs } = event

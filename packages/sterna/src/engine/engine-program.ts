@@ -1,13 +1,14 @@
 /** The user's side of a loaded program: checks what goes in, so that errors name the tensor. */
 import { type DTypeArrays, SternaError, sameShape, type Tensor } from '../core/index.ts'
 import type { Graph, Value } from '../graph/index.ts'
-import type { Executable } from './types.ts'
+import type { Executable, Fallback } from './types.ts'
 import type { EngineCalls } from './worker-protocol.ts'
 
 /** Buffers of one size kept for later runs. */
 const keptBuffers = 4
 
 export class EngineProgram implements Executable {
+  readonly fallbacks: readonly Fallback[]
   readonly #client: EngineCalls
   readonly #number: number
   readonly #graph: Graph
@@ -16,7 +17,8 @@ export class EngineProgram implements Executable {
   readonly #unset: Set<string>
   readonly #buffers = new Map<number, ArrayBuffer[]>()
 
-  constructor(client: EngineCalls, executable: number, graph: Graph) {
+  constructor(client: EngineCalls, executable: number, graph: Graph, fallbacks: readonly Fallback[]) {
+    this.fallbacks = fallbacks
     this.#client = client
     this.#number = executable
     this.#graph = graph

@@ -1,1 +1,1 @@
-export type { Engine, EngineDevice, Executable, LoweringName, Program } from './types.ts'
+export type { Engine, EngineDevice, Executable, Fallback, LoweringName, Program } from './types.ts'

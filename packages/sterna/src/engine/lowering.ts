@@ -1,7 +1,7 @@
 /** A lowering turns a graph of our operators into an ONNX model of operators that a device runs well. */
 import type { OnnxModel } from '../formats/onnx/index.ts'
 import type { MemoryOrder } from './memory-order.ts'
-import type { EngineDevice, LoweringName, Program } from './types.ts'
+import type { EngineDevice, Fallback, LoweringName, Program } from './types.ts'
 
 export interface LoweredProgram {
   /** Its inputs are the graph's inputs and parameters, under their names. */
@@ -14,6 +14,8 @@ export interface LoweredProgram {
   readonly orders: ReadonlyMap<string, MemoryOrder>
   /** Parameters whose next value may be written where they lie; default: none. */
   readonly inPlace?: ReadonlySet<string>
+  /** Default: none. */
+  readonly fallbacks?: readonly Fallback[]
 }
 
 export interface Lowering {

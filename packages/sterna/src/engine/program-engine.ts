@@ -39,7 +39,14 @@ export class ProgramEngine implements Engine {
   async load(program: Program): Promise<Executable> {
     const { graph } = program
     expectState(program)
-    const { model, outputs, state, orders, inPlace } = this.#lowering.lower(program, this.device)
+    const {
+      model,
+      outputs,
+      state,
+      orders,
+      inPlace,
+      fallbacks = [],
+    } = this.#lowering.lower(program, this.device)
     const bytes = writeOnnx(model)
     const executable = this.#count++
     const description = {
@@ -54,7 +61,7 @@ export class ProgramEngine implements Engine {
     await this.#client.call('load', { executable, program: description }, `graph "${graph.name}"`, [
       bytes.buffer as ArrayBuffer,
     ])
-    return new EngineProgram(this.#client, executable, graph)
+    return new EngineProgram(this.#client, executable, graph, fallbacks)
   }
 
   close(): Promise<void> {

@@ -17,8 +17,16 @@ export interface Program {
   readonly state: ReadonlyMap<string, string>
 }
 
+/** A node of a program's graph that the fast lowering leaves to the standard operators, and why. */
+export interface Fallback {
+  readonly node: string
+  readonly reason: string
+}
+
 /** A program made ready. Runs are carried out in the order of the calls, so several may be queued. */
 export interface Executable {
+  /** The convolutions, and gradients of such, that have no blocked form; none where the lowering is the standard one. */
+  readonly fallbacks: readonly Fallback[]
   /** Sets parameters by name; each must be set once before the first run. The tensors are copied. */
   setState(tensors: ReadonlyMap<string, Tensor>): Promise<void>
   /** Parameters by name (default: all), as they are after the runs called before. */

@@ -1,4 +1,5 @@
 /** What a training tells while it runs. */
+import type { Fallback } from '../engine/index.ts'
 
 /** One finished epoch; the same for the same seed on every run. */
 export interface EpochRecord {
@@ -22,7 +23,13 @@ export type TrainEvent =
       readonly stepsPerEpoch: number
       readonly resumedAt?: string
     }
-  | { readonly kind: 'phase'; readonly phase: EpochRecord['phase']; readonly epochs: number }
+  | {
+      readonly kind: 'phase'
+      readonly phase: EpochRecord['phase']
+      readonly epochs: number
+      /** What of the step is left to the standard operators. */
+      readonly fallbacks: readonly Fallback[]
+    }
   | {
       readonly kind: 'progress'
       readonly phase: EpochRecord['phase']

@@ -139,7 +139,6 @@ class TrainingRun {
     for (const [index, { phase, epochs }] of phases.entries()) {
       if (index < this.#progress.phase || epochs === 0) continue
       if (index > this.#progress.phase) this.#enterFrozenPhase()
-      onEvent?.({ kind: 'phase', phase, epochs })
       const finished = await this.#runPhase(phase, epochs)
       if (!finished) return { status: 'stopped' }
     }
@@ -169,9 +168,10 @@ class TrainingRun {
 
   /** Runs what is left of a phase; false when stopped by the signal. */
   async #runPhase(phase: EpochRecord['phase'], epochs: number): Promise<boolean> {
-    const { engine, model, signal } = this.#options
+    const { engine, model, onEvent, signal } = this.#options
     const step = buildStep(model.graph, this.#layers, this.#config)
     this.#executable = await engine.load(step.program)
+    onEvent?.({ kind: 'phase', phase, epochs, fallbacks: this.#executable.fallbacks })
     await this.#executable.setState(this.#startingState(step))
     const loader = this.#createLoader()
     loader.seek(this.#progress.position)

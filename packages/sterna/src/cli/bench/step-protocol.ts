@@ -1,5 +1,7 @@
 /** What the benchmark asks of a process that trains, ours or PyTorch's: lines of JSON, in turns. */
 
+import type { Fallback } from '../../engine/index.ts'
+
 /** What is trained: a network of the zoo by a method, on one random batch. */
 export interface StepWork {
   readonly model: string
@@ -11,8 +13,14 @@ export interface StepCalls {
   /** Replies with what computes, for people. */
   build: {
     request: object
-    /** PyTorch's side also says how fast its linear algebra library multiplies 1024 × 1024 matrices. */
-    reply: { readonly description: string; readonly matrixProductGflops?: number }
+    reply: {
+      readonly description: string
+      /** Ours: why its lowering is used, and what it leaves to the standard operators. */
+      readonly loweringReason?: string
+      readonly fallbacks?: readonly Fallback[]
+      /** PyTorch's: how fast its linear algebra library multiplies 1024 × 1024 matrices. */
+      readonly matrixProductGflops?: number
+    }
   }
   run: {
     request: { readonly steps: number; readonly learningRate: number }

@@ -21,7 +21,8 @@ async function answer(request: Request): Promise<StepCalls[StepCall]['reply']> {
     case 'build': {
       const engine = await createEngine(request)
       step = await prepareStep(engine, { ...request, optimiser: optimisers.sgd })
-      return { description: describeEngine(engine) }
+      const { loweringReason } = engine
+      return { description: describeEngine(engine), loweringReason, fallbacks: step.fallbacks }
     }
     case 'run': {
       const losses: number[] = []

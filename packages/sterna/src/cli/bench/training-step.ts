@@ -1,6 +1,6 @@
 /** One training step, ready to be run again and again on the same random batch. */
 import { f32, Random, sizeOf, type Tensor } from '../../core/index.ts'
-import type { Engine } from '../../engine/index.ts'
+import type { Engine, Fallback } from '../../engine/index.ts'
 import { zooEntry } from '../../models/index.ts'
 import { createQuantizer } from '../../ternary/index.ts'
 import {
@@ -19,6 +19,7 @@ export const benchClasses = 10
 export const restingRate = 1e-7
 
 export interface PreparedStep {
+  readonly fallbacks: readonly Fallback[]
   /** One step; the loss before it. */
   readonly run: (learningRate: number) => Promise<number>
 }
@@ -44,6 +45,7 @@ export async function prepareStep(
     ),
   }
   return {
+    fallbacks: executable.fallbacks,
     run: async rate => {
       const learningRate = { latent: rate, state: rate, rest: rate }
       const found = await executable.run({ ...batch, ...stepScalars({ ...config, learningRate }, 1e6, 1) })

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { SternaError } from '../../core/index.ts'
+import type { Fallback } from '../../engine/index.ts'
 import { formatSize, textTable } from '../../report/index.ts'
 import { type PairedTimes, timePairs } from '../bench/pairs.ts'
 import { describeMachine, ratioCells, warnIfBusy } from '../bench/report.ts'
@@ -14,6 +15,7 @@ import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { oneOf, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
+import { describeFallbacks } from '../predictors.ts'
 
 /** `comparedSteps`: steps with a true learning rate, whose losses must agree before anything is timed. */
 const workloads = {
@@ -74,7 +76,12 @@ interface WorkloadResult extends StepWork {
   readonly name: WorkloadName
   /** Our time over PyTorch's in the same pair. */
   readonly ratio: PairedTimes['ratio'] | null
-  readonly ours: Side & { readonly engine: string }
+  readonly ours: Side & {
+    readonly engine: string
+    readonly loweringReason: string
+    /** What the lowering leaves to the standard operators. */
+    readonly fallbacks: readonly Fallback[]
+  }
   readonly torch: (Side & { readonly matrixProductGflops: number }) | null
   /** Largest relative difference of the losses of `steps` steps from the same start; null where there is no peer. */
   readonly losses: { readonly steps: number; readonly difference: number } | null
@@ -115,7 +122,10 @@ async function benchTrain(output: Output, options: BenchTrainOptions): Promise<v
     [
       table(results, torch),
       '',
-      ...new Set(results.map(({ ours }) => ours.engine)),
+      ...new Set(results.map(({ ours }) => `${ours.engine}: ${ours.loweringReason}`)),
+      ...results.flatMap(({ name, ours }) =>
+        describeFallbacks(ours.fallbacks).map(line => `${name}: ${line}`),
+      ),
       torchLine(torch, results),
       ...results.flatMap(lossLine),
       `medians of ${pairs} pairs, ${threads} ${threads === 1 ? 'thread' : 'threads'}; ${describeMachine()}`,
@@ -139,7 +149,11 @@ async function benchWorkload(
       fileURLToPath(new URL('../bench/step-server.node.js', import.meta.url)),
     ])
     processes.push(ours)
-    const { description } = await ours.call('build', { ...work, threads, ...engine })
+    const {
+      description,
+      loweringReason = '',
+      fallbacks = [],
+    } = await ours.call('build', { ...work, threads, ...engine })
     const started = torch.python === undefined ? undefined : await startTorch(torch.python, work, threads)
     const theirs = started?.process
     if (theirs !== undefined) processes.push(theirs)
@@ -173,7 +187,7 @@ async function benchWorkload(
       name,
       ...work,
       ratio: theirs === undefined ? null : times.at(-1)!.ratio,
-      ours: { ...(await side(times.at(-1)!, ours)), engine: description },
+      ours: { ...(await side(times.at(-1)!, ours)), engine: description, loweringReason, fallbacks },
       torch:
         started === undefined
           ? null

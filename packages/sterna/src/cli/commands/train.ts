@@ -7,12 +7,13 @@ import { SternaError } from '../../core/index.ts'
 import { openDataset } from '../../data/index.node.ts'
 import type { Dataset } from '../../data/index.ts'
 import { createEngine } from '../../engine/index.node.ts'
-import type { Engine } from '../../engine/index.ts'
+import type { Engine, Fallback } from '../../engine/index.ts'
 import type { Model } from '../../graph/index.ts'
 import { zooEntry } from '../../models/index.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSize } from '../../report/index.ts'
 import { describeValues, methods } from '../../ternary/index.ts'
 import { type RunSummary, readRunConfig, resumeRun, trainRun } from '../../train/index.node.ts'
+import type { TrainConfig, TrainEvent } from '../../train/index.ts'
 import { addRangeOptions, type RangeOptions } from '../calibration.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
@@ -21,7 +22,7 @@ import { chooseStart, expectTernaryParent, keepTernaryLayers, withRanges } from 
 import { interruptible } from '../interruption.ts'
 import { type FloatSource, loadModelSource } from '../load-model.ts'
 import type { Output } from '../output.ts'
-import { noteEngine } from '../predictors.ts'
+import { engineFacts, noteEngine } from '../predictors.ts'
 import { addTrainOptions, buildConfig, readBase, type TrainFlags } from '../train-options.ts'
 import { showTraining } from '../train-progress.ts'
 
@@ -74,17 +75,15 @@ async function startRun(output: Output, options: TrainCommandOptions): Promise<v
   const model = chooseStart(config, parent) ?? entry.create(dataset.classes.length, config.seed)
   expectClasses(model, dataset, options.from)
   expectTernaryParent(options, config, options.from)
-  await train(output, options, out, dataset, async (engine, signal) =>
+  await train(output, options, { directory: out, dataset, select: config.select }, async common =>
     trainRun({
-      directory: out,
+      ...common,
       config:
-        parent === undefined ? config : await withRanges(output, options, config, parent, dataset, engine),
+        parent === undefined
+          ? config
+          : await withRanges(output, options, config, parent, dataset, common.engine),
       ...(options.from !== undefined && { from: options.from }),
       model,
-      dataset,
-      engine,
-      onEvent: showTraining(output, config),
-      signal,
     }),
   )
 }
@@ -106,25 +105,41 @@ async function continueRun(output: Output, options: TrainCommandOptions, directo
   const dataset = await openDataset(options.data ?? config.data)
   // As the run was begun, so that it ends with the same bits; where the fast one is missing, 'auto' says why.
   const lowering = options.lowering ?? (written === 'fast' ? 'auto' : written)
-  await train(output, { ...options, lowering }, directory, dataset, (engine, signal) =>
-    resumeRun({ directory, dataset, engine, onEvent: showTraining(output, config), signal }),
-  )
+  await train(output, { ...options, lowering }, { directory, dataset, select: config.select }, resumeRun)
+}
+
+/** What a run needs beside its settings. */
+interface RunSurroundings {
+  readonly directory: string
+  readonly dataset: Dataset
+  readonly engine: Engine
+  readonly onEvent: (event: TrainEvent) => void
+  readonly signal: AbortSignal
 }
 
 /** Opens the engine, trains, and says what came of it. */
 async function train(
   output: Output,
   options: EngineChoice,
-  directory: string,
-  dataset: Dataset,
-  run: (engine: Engine, signal: AbortSignal) => Promise<RunSummary | 'stopped'>,
+  {
+    directory,
+    dataset,
+    select,
+  }: Pick<RunSurroundings, 'directory' | 'dataset'> & Pick<TrainConfig, 'select'>,
+  run: (surroundings: RunSurroundings) => Promise<RunSummary | 'stopped'>,
 ): Promise<void> {
   const startedMs = performance.now()
   const engine = await createEngine(options)
   try {
     noteEngine(output, engine)
     output.note(`data    ${dataset.name}, ${formatCount(dataset.train.count)} training images`)
-    const summary = await interruptible(signal => run(engine, signal))
+    let fallbacks: readonly Fallback[] = []
+    const show = showTraining(output, { select })
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === 'phase') ({ fallbacks } = event)
+      show(event)
+    }
+    const summary = await interruptible(signal => run({ directory, dataset, engine, onEvent, signal }))
     if (summary === 'stopped') {
       throw new SternaError('train/interrupted', `stopped; the run so far is in ${directory}`, {
         hint: `continue it with: sterna train --resume ${directory}`,
@@ -133,7 +148,7 @@ async function train(
     const elapsedMs = performance.now() - startedMs
     const cost = { elapsedMs, peakMemoryBytes: peakMemoryBytes() }
     output.result(
-      { status: 'done', directory, ...summary, ...cost },
+      { status: 'done', directory, ...summary, ...cost, engine: { ...engineFacts(engine), fallbacks } },
       describeSummary(directory, summary, cost),
     )
   } finally {

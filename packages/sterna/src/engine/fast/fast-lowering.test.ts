@@ -349,6 +349,28 @@ describe('what has no blocked form', () => {
     assert.deepEqual(reasonOf([16, 16, 6, 6], strided)[0], 'strides and dilations')
   })
 
+  it('is named with its reason by whoever loads the program', () => {
+    const namesOf = (image: Shape, options: Parameters<typeof convolution>[0]) => {
+      const { graph } = differentiated(image, convolution(options))
+      const { fallbacks } = createFastLowering(16).lower({ graph, state: new Map() }, 'cpu')
+      return fallbacks!.map(({ node, reason }) => `${node.replace(/^.*\//, '')}: ${reason}`)
+    }
+    // The convolution speaks for its gradients.
+    assert.deepEqual(namesOf([16, 16, 4, 4], { kernel: [3, 3], filters: 24 }), [
+      'Conv_0: 24 output channels, the block is 16',
+    ])
+    assert.deepEqual(namesOf([16, 32, 5, 4], { kernel: [3, 3], pads: pads(1), groups: 2 }), [
+      'ConvWeightGradient_0: a gradient over groups',
+    ])
+    assert.deepEqual(namesOf([16, 16, 7, 8], { kernel: [3, 2], dilations: [2, 3], pads: pads(2) }), [
+      'ConvWeightGradient_0: a gradient over dilations',
+    ])
+    assert.deepEqual(namesOf([16, 16, 4, 4], { kernel: [1, 1], pads: pads(1) }), [
+      'ConvInputGradient_0: pads wider than the kernel',
+    ])
+    assert.deepEqual(namesOf([16, 32, 6, 5], { kernel: [3, 3], pads: pads(1) }), [])
+  })
+
   it('still computes the same', { skip }, async () => {
     const builds: readonly (readonly [Shape, Build])[] = [
       [[16, 24, 4, 4], convolution({ kernel: [3, 3], filters: 16 })],

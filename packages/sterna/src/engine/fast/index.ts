@@ -8,8 +8,8 @@ import { finishModel } from '../lowered-model.ts'
 import type { LoweredProgram, Lowering } from '../lowering.ts'
 import { OnnxEmitter } from '../onnx-emitter.ts'
 import { emitStandard } from '../standard/index.ts'
-import type { Program } from '../types.ts'
-import { assignLayouts, isElementwise, isRenaming } from './assign-layouts.ts'
+import type { Fallback, Program } from '../types.ts'
+import { assignLayouts, isElementwise, isRenaming, type Layouts } from './assign-layouts.ts'
 import { batchNorm } from './batch-norm.ts'
 import { BlockedEmission, type BlockedRule, type BlockedRules, nchwcDomain } from './blocked-emission.ts'
 import { convolution } from './convolution.ts'
@@ -41,13 +41,16 @@ function lower(program: Program, block: number): LoweredProgram {
   const emission = new BlockedEmission(e, graph, block, layouts)
   const kept = new Set([...graph.outputs, ...program.state.values()])
   const fusions = [new Fusion(emission, graph, kept), new DecayFusion(emission, graph, kept)]
+  const fallbacks: Fallback[] = []
   for (const node of graph.nodes) {
     if (fusions.some(fusion => fusion.emit(node)) || emitBlocked(emission, node)) continue
+    const reason = whyStandard(node, layouts)
+    if (reason !== undefined) fallbacks.push({ node: node.name, reason })
     const names = node.inputs.map(input => emission.plain(input))
     emitStandard(e, graph, node, 'cpu', names)
     for (const output of node.outputs) emission.definePlain(output)
   }
-  return finishModel(e, program, {
+  const lowered = finishModel(e, program, {
     domains: [nchwcDomain],
     orders: new Map(
       graph.parameters.flatMap(({ name }) => {
@@ -61,6 +64,16 @@ function lower(program: Program, block: number): LoweredProgram {
       return order === undefined ? emission.plain(output) : emission.weight(output, order)
     },
   })
+  return { ...lowered, fallbacks }
+}
+
+/** Of convolutions and their gradients. A convolution that has no blocked form speaks for its gradients. */
+function whyStandard(node: GraphNode, { reasons, convolutions }: Layouts): string | undefined {
+  if (node.op === 'Conv') return reasons.get(node.name)
+  const plan = convolutions.get(node.name)
+  if (plan === undefined) return undefined
+  if (node.op === 'ConvInputGradient') return 'pads wider than the kernel'
+  return plan.groups > 1 ? 'a gradient over groups' : 'a gradient over dilations'
 }
 
 function emitBlocked(emission: BlockedEmission, node: GraphNode): boolean {

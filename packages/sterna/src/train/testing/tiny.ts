@@ -60,6 +60,7 @@ export function countingEngine(engine: Engine, onStep: (steps: number) => void):
     load: async program => {
       const held = await engine.load(program)
       return {
+        fallbacks: held.fallbacks,
         setState: tensors => held.setState(tensors),
         getState: names => held.getState(names),
         copyStateFrom: (other, names) => held.copyStateFrom(other, names),
