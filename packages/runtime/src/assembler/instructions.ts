@@ -58,6 +58,7 @@ export const i32 = {
   load: (address: Code, offset = 0): Code => [address, 0x28, at(offset)],
   load8: (address: Code, offset = 0): Code => [address, 0x2d, 0, unsigned(offset)], // zero-extended
   load16: (address: Code, offset = 0): Code => [address, 0x2f, 1, unsigned(offset)], // zero-extended
+  load16Signed: (address: Code, offset = 0): Code => [address, 0x2e, 1, unsigned(offset)], // sign-extended
   load8Signed: (address: Code, offset = 0): Code => [address, 0x2c, 0, unsigned(offset)], // sign-extended
   store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x36, at(offset)],
   store16: (address: Code, value: Code): Code => [address, value, 0x3b, 1, 0],
@@ -227,5 +228,7 @@ export const branch = (condition: Code, yes: Code, no: Code): Code => [
   0x0b,
 ]
 
-export const repeatWhile = (condition: Code, body: Code): Code =>
-  when(condition, [0x03, 0x40, body, condition, 0x0d, 0, 0x0b])
+/** The body once, and again while the condition holds. */
+export const doWhile = (body: Code, condition: Code): Code => [[0x03, 0x40], body, condition, [0x0d, 0, 0x0b]]
+
+export const repeatWhile = (condition: Code, body: Code): Code => when(condition, doWhile(body, condition))

@@ -1,6 +1,6 @@
 /** How single weights are coded, given their place: the part in which context sets, and `small` and `max`, differ. */
 import { AdaptiveBits } from './adaptive-bits.ts'
-import { logistic, stretch } from './logistic.ts'
+import { logistic, stretchTable } from './logistic.ts'
 import type { BitCoder } from './range-decoder.ts'
 import type { TernaryModel } from './ternary-model.ts'
 
@@ -121,10 +121,13 @@ export class SetLevels implements LevelCoder {
   }
 }
 
-const tableSize = 256
-const tables = 4
-const learningShift = 14
-const largestMix = 0x7_ffff
+export const tableSize = 256
+export const tables = 4
+export const learningShift = 14
+export const largestMix = 0x7_ffff
+/** Weights of the mixes, and what each starts with. */
+export const mixWeights: number = 3 * tables * (neighbourClasses + 1)
+export const firstMix = 22_000
 
 /** Every decision is predicted in four contexts; the mix of the four learns from every result. */
 export class MixedLevels implements LevelCoder {
@@ -133,7 +136,8 @@ export class MixedLevels implements LevelCoder {
   readonly #below: Int8Array | undefined
   readonly #bits: AdaptiveBits
   /** Of the decision about zero by class of neighbours, then of that about the sign; so for each value below. */
-  readonly #mix = new Int32Array(3 * tables * (neighbourClasses + 1)).fill(22_000)
+  readonly #mix = new Int32Array(mixWeights).fill(firstMix)
+  readonly #stretched = stretchTable()
   #density = 0
   #densityPair = 0
 
@@ -196,11 +200,12 @@ export class MixedLevels implements LevelCoder {
   ): number {
     const bits = this.#bits
     const weights = this.#mix
+    const stretched = this.#stretched
     const at = tables * mix
-    const z0 = stretch(bits.probability(start + plane))
-    const z1 = stretch(bits.probability(start + corners))
-    const z2 = stretch(bits.probability(start + beyond))
-    const z3 = stretch(bits.probability(start + densities))
+    const z0 = stretched[bits.probability(start + plane) >> 4]!
+    const z1 = stretched[bits.probability(start + corners) >> 4]!
+    const z2 = stretched[bits.probability(start + beyond) >> 4]!
+    const z3 = stretched[bits.probability(start + densities) >> 4]!
     const w0 = weights[at]!
     const w1 = weights[at + 1]!
     const w2 = weights[at + 2]!

@@ -1,7 +1,7 @@
 /** Decodes ternary weights: in WebAssembly where the host allows it and the model has one context a decision. */
 import { ListSink } from '../../ternary-lists.ts'
 import { rates } from '../adaptive-bits.ts'
-import { setSizes, startsAfter } from '../levels.ts'
+import { setSizes, startsAfter, tableSize, tables } from '../levels.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
 import { fillTarget, type TernaryTarget } from '../ternary.ts'
 import {
@@ -18,6 +18,7 @@ import {
   type TernaryModel,
 } from '../ternary-model.ts'
 import { channelBytes, modelKinds, ratesAt } from './layout.ts'
+import { mixTables } from './mix-tables.ts'
 import { listsAt, sortSigns } from './sort-signs.ts'
 import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
 
@@ -49,7 +50,7 @@ export function decodeAssignment(coder: RangeDecoder, target: TernaryTarget, cod
     fillTarget(target, elements, () => (coder.code(density, 0) === 0 ? 0 : 1 - 2 * coder.code(negative, 0)))
     return
   }
-  if (!model.mixed && decodeInWasm(coder, target, coded)) return
+  if (decodeInWasm(coder, target, coded)) return
   const scanned = scannedGeometry(geometry, order)
   if (!order.channelsFirst && !order.columnsFirst) {
     codeAssignment(coder, target, scanned, model, below)
@@ -84,14 +85,20 @@ function decodeInWasm(
   const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
   const steps = scanSteps(geometry, order)
   const perFilter = (filters * channels * rows * columns) / geometry.filters
+  const isMixed = !isFixed && model.mixed
   const { zeros, signs } = setSizes(isFixed ? 'fixed' : model.set)
-  const all = 2 * zeros + 3 * signs
-  // Filter by filter, or all at once where the order goes through all of them; of a matrix the filter before is kept.
+  const [zeroContexts, contexts] = isMixed
+    ? [2 * tables * tableSize, 5 * tables * tableSize]
+    : [2 * zeros, 2 * zeros + 3 * signs]
+  // Filter by filter, or all at once where the order goes through all of them; of a matrix two filters before are kept.
   const levelBytes = order.channelsFirst ? perFilter * geometry.filters : perFilter
   const contextsAt = ratesAt + rates.byteLength
-  const channelsAt = contextsAt + 8 * all
-  const aboveAt = channelsAt + channelBytes * channels
-  const levelsAt = aboveAt + perFilter
+  const channelsAt = contextsAt + 8 * contexts
+  const channelsEnd = channelsAt + channelBytes * channels
+  const mixes = isMixed ? mixTables(channelsEnd) : undefined
+  const aboveAt = mixes?.end ?? channelsEnd
+  const isMatrix = rows * columns === 1
+  const levelsAt = aboveAt + (isMatrix ? 2 * perFilter : 0)
   const belowAt = levelsAt + levelBytes
   const lists = listsAt(below === undefined ? belowAt : belowAt + levelBytes, perFilter)
   const workspace = openWorkspace(lists.end + coder.rest.length)
@@ -105,39 +112,44 @@ function decodeInWasm(
   const densityBase = densityLog - log16(256 / prior)
   const { buffer } = workspace.memory
   const bytes = new Int8Array(buffer)
-  const memory = new Int32Array(buffer, 0, aboveAt / 4)
+  const memory = new Int32Array(buffer, 0, channelsEnd / 4)
   setWords(memory, {
     channels: channelsAt,
-    channelsEnd: aboveAt,
+    channelsEnd,
     rows,
     columns,
     toColumn: steps.column,
     toRow: steps.row,
     toChannel: steps.channel,
     toBelow: below === undefined ? 0 : levelBytes,
+    toLeft: isMatrix ? steps.channel : steps.column,
+    toAbove: isMatrix ? steps.filter : steps.row,
+    width: isMatrix ? channels : columns,
     kind: modelKinds.indexOf(model.set),
     density,
     densityBase,
     contexts: contextsAt,
     zeros,
     signs,
-    toSeen: 4 * all,
+    toSeen: 4 * contexts,
     memory: isFixed ? 0 : model.memory,
   })
   memory.set(rates, ratesAt / 4)
-  const contexts = memory.subarray(contextsAt / 4)
+  const learned = memory.subarray(contextsAt / 4)
   const unit = isFixed ? 1 : 1 << 16
-  contexts.fill(unit * density, 0, 2 * zeros)
-  contexts.fill(unit * negative, 2 * zeros, all)
-  contexts.fill(startsAfter, all, 2 * all)
+  learned.fill(unit * density, 0, zeroContexts)
+  learned.fill(unit * negative, zeroContexts, contexts)
+  learned.fill(startsAfter, contexts, 2 * contexts)
   for (let channel = 0; channel < channels; channel++) {
-    const at = 2 * all + (channelBytes / 4) * channel
-    contexts[at] = 0
-    contexts[at + 1] = densityLog
-    contexts[at + 2] = liveChannels[channel]!
+    const at = 2 * contexts + (channelBytes / 4) * channel
+    learned[at] = 0
+    learned[at + 1] = densityLog
+    learned[at + 2] = liveChannels[channel]!
   }
+  mixes?.write(buffer)
   lendCoder(workspace.memory, coder, lists.end)
 
+  const decode = isMixed ? workspace.mixed().decodeMixedFilter : workspace.decodeFilter
   const deliver = (filter: number, from: number): void => {
     if (target instanceof ListSink) sortSigns(workspace, target, filter, from, lists)
     else target.set(bytes.subarray(from, from + perFilter), filter * perFilter)
@@ -150,15 +162,14 @@ function decodeInWasm(
     if (order.channelsFirst) {
       from += filter * steps.filter
     } else {
-      if (rows * columns === 1) bytes.copyWithin(aboveAt, levelsAt, belowAt)
+      if (isMatrix) bytes.copyWithin(aboveAt, aboveAt + perFilter, belowAt)
       bytes.fill(0, levelsAt, belowAt)
       const start = filter * perFilter
       if (below !== undefined) bytes.set(below.subarray(start, start + perFilter), belowAt)
     }
     if (liveFilters[filter] !== 0) {
       const counted = Math.min(largestSeen, filtersSeen * rows * columns)
-      const toAbove = rows * columns === 1 && filter > 0 ? -steps.filter : 0
-      workspace.decodeLevels(from, toAbove, log16(counted + prior) + densityBase)
+      decode(from, isMatrix ? filter : 0, log16(counted + prior) + densityBase)
       filtersSeen++
     }
     if (!order.channelsFirst) deliver(filter, from)

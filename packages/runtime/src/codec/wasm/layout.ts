@@ -24,6 +24,10 @@ export const words = [
   'toRow',
   'toChannel',
   'toBelow',
+  // The plane of neighbours: steps to the left and up in it, and how wide it is.
+  'toLeft',
+  'toAbove',
+  'width',
   // A model: `modelKinds`, density, 16 log2 of that over what counts start with, contexts and how many of them.
   'kind',
   'density',
@@ -34,6 +38,10 @@ export const words = [
   // From a probability to its count of decisions, and where that stops.
   'toSeen',
   'memory',
+  // Of a mix of contexts: its weights, and the tables of `stretch` and `logistic`.
+  'mixes',
+  'stretched',
+  'logisticSteps',
   // The register of a checksum.
   'crc',
 ] as const

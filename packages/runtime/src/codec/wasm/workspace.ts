@@ -1,20 +1,20 @@
 /** The decoders' memory, and their functions on it. */
 import type { RangeDecoder } from '../range-decoder.ts'
-import { decoders } from './decoders.ts'
+import { decoders, mixedDecoder } from './decoders.ts'
 import { at, type Word } from './layout.ts'
 
 type Decoder = (...numbers: number[]) => void
 
 const pageBytes = 0x1_0000
 
-export interface Workspace {
-  readonly memory: WebAssembly.Memory
+/** Decoders that most files need. */
+interface Decoders {
   /** `source/checksum.ts` */
   readonly addToChecksum: Decoder
   /** `source/halves.ts` */
   readonly decodeHalves: Decoder
-  /** Decodes the levels of a filter: `source/levels.ts`. */
-  readonly decodeLevels: Decoder
+  /** Decodes the levels of a filter: `source/filter.ts`, `source/set-levels.ts`. */
+  readonly decodeFilter: Decoder
   /** Decodes blocks of a `fast` payload: `source/states.ts`. */
   readonly decodeStates: Decoder
   /** Sorts the places of a filter by sign: `source/signs.ts`. */
@@ -22,9 +22,20 @@ export interface Workspace {
   readonly sortWideSigns: Decoder
 }
 
+/** The same as `decodeFilter` with mixed contexts: `source/mixed-levels.ts`. */
+interface MixedDecoder {
+  readonly decodeMixedFilter: Decoder
+}
+
+export interface Workspace extends Decoders {
+  readonly memory: WebAssembly.Memory
+  /** Compiled when it is asked for. */
+  mixed(): MixedDecoder
+}
+
 /** Lives as long as the garbage collector lets it: over the tensors of a file, but not until the next file. */
 let kept: WeakRef<Workspace> | undefined
-let module: WebAssembly.Module | undefined
+const modules = new Map<string, WebAssembly.Module>()
 
 /**
  * A workspace whose memory has `bytes` at least, until somebody asks for more. Undefined where the host has no
@@ -43,10 +54,20 @@ export function openWorkspace(bytes: number): Workspace | undefined {
 }
 
 function createWorkspace(): Workspace {
-  module ??= new WebAssembly.Module(Uint8Array.from(atob(decoders), character => character.charCodeAt(0)))
   const memory = new WebAssembly.Memory({ initial: 1 })
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-  return { memory, ...(exports as unknown as Omit<Workspace, 'memory'>) }
+  return {
+    memory,
+    ...instantiate<Decoders>(decoders, memory),
+    mixed: () => instantiate<MixedDecoder>(mixedDecoder, memory),
+  }
+}
+
+function instantiate<Exports>(base64: string, memory: WebAssembly.Memory): Exports {
+  const module =
+    modules.get(base64) ??
+    new WebAssembly.Module(Uint8Array.from(atob(base64), character => character.charCodeAt(0)))
+  modules.set(base64, module)
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports
 }
 
 /** Hands a decoder's state and what is left of its string, which goes to `address`, to the functions. */

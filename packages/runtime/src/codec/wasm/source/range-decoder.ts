@@ -22,8 +22,10 @@ export interface CodedDecisions {
   readonly close: Code
   /** One decision that is 1 with probability p / 65536. */
   decide(p: Code): Code
-  /** One decision by the probability at the address that the local holds, which learns from it. */
-  decideAdaptively(context: Local): Code
+  /** In 1/65536: the probability at this address. */
+  probability(context: Code): Code
+  /** The probability at the address in the local learns from `bit`. */
+  learn(context: Local): Code
 }
 
 export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
@@ -70,9 +72,9 @@ export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
     open: loads,
     close: stores,
     decide,
-    decideAdaptively: context => [
+    probability: context => i32.or(i32.shiftRightUnsigned(i32.load(context), constant(8)), constant(1)),
+    learn: context => [
       set(probability, i32.load(get(context))),
-      decide(i32.or(i32.shiftRightUnsigned(get(probability), constant(8)), constant(1))),
       set(seen, i32.load(i32.add(get(context), get(toSeen)))),
       set(
         bound,
