@@ -32,6 +32,7 @@ export {
   memoryLimits,
   mostTerms,
   oneContextFlag,
+  plainDecoders,
   type ScanOrder,
   scan,
   scannedGeometry,

@@ -1,14 +1,13 @@
 /** Range-coded tensors: ternary weights by their context, everything else by the models of bytes. */
 import type { ByteReader } from '../byte-reader.ts'
 import { memoryLimits } from './adaptive-bits.ts'
-import type { TensorShape, WeightCodec } from './codec.ts'
+import type { PlainDecoders, TensorShape, WeightCodec } from './codec.ts'
 import { ByteModel } from './coded-values.ts'
+import { decodeAssignment, decodeHalves } from './decode.ts'
 import { denseInt8, halves } from './dense.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { geometryOf } from './ternary-model.ts'
-import { decodeAssignment } from './wasm/decode-assignment.ts'
-import { decodeHalves } from './wasm/decode-halves.ts'
 
 /** No payload says more than this many weights in a byte: what a short hostile file can ask for is bounded. */
 export const weightsPerByte = 1024
@@ -24,7 +23,7 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
     name,
     coded: true,
     minimumBytes: shape => headerBytes.context + shortestString(shape),
-    decode(reader, shape, listed) {
+    decode(reader, shape, { listed, plain } = {}) {
       const start = reader.offset
       const flags = reader.u8()
       const layout = magnitudeLayouts[flags & 3]
@@ -35,24 +34,29 @@ function contextCodec(id: number, name: 'small' | 'max'): WeightCodec {
       }
       const probabilities = [readProbability(reader, fixed), readProbability(reader, fixed)] as const
       const coder = new RangeDecoder(reader.take(reader.remaining))
-      const [magnitudes] = readMagnitudes(reader, shape, layout, count => decodeHalves(coder, count))
+      const [magnitudes] = readMagnitudes(reader, shape, layout, count => decodeHalves(coder, count, plain))
       const target = createTarget(shape, magnitudes, listed)
       const [density, negative] = probabilities
-      decodeAssignment(coder, target, {
-        geometry: geometryOf(shape),
-        order: { channelsFirst: false, columnsFirst: false },
-        model: fixed
-          ? { set: 'fixed', density, negative }
-          : {
-              density,
-              negative,
-              memory,
-              set: 'plane',
-              mixed: name === 'max',
-              deadFilters: (flags & smallFlags.deadFilters) !== 0,
-              deadChannels: (flags & smallFlags.deadChannels) !== 0,
-            },
-      })
+      decodeAssignment(
+        coder,
+        target,
+        {
+          geometry: geometryOf(shape),
+          order: { channelsFirst: false, columnsFirst: false },
+          model: fixed
+            ? { set: 'fixed', density, negative }
+            : {
+                density,
+                negative,
+                memory,
+                set: 'plane',
+                mixed: name === 'max',
+                deadFilters: (flags & smallFlags.deadFilters) !== 0,
+                deadChannels: (flags & smallFlags.deadChannels) !== 0,
+              },
+        },
+        plain,
+      )
       coder.expectEnd(reader, shortestString(shape))
       return ternaryTensor(shape, target, magnitudes)
     },
@@ -67,9 +71,9 @@ export const codedF16Codec: WeightCodec = {
   name: 'f16-coded',
   coded: true,
   minimumBytes: shortestString,
-  decode(reader, shape) {
+  decode(reader, shape, { plain } = {}) {
     const coder = new RangeDecoder(reader.take(reader.remaining))
-    const data = codedHalves(reader, coder, shape.elements)
+    const data = codedHalves(reader, coder, shape.elements, plain)
     coder.expectEnd(reader, shortestString(shape))
     return { kind: 'dense', shape: shape.dims, storage: 'f16', data }
   },
@@ -80,9 +84,9 @@ export const codedI8Codec: WeightCodec = {
   name: 'i8-coded',
   coded: true,
   minimumBytes: shortestString,
-  decode(reader, shape) {
+  decode(reader, shape, { plain } = {}) {
     const coder = new RangeDecoder(reader.take(reader.remaining))
-    const scale = codedHalves(reader, coder, shape.filters)
+    const scale = codedHalves(reader, coder, shape.filters, plain)
     const bytes = new ByteModel()
     const codes = new Int8Array(shape.elements)
     for (let index = 0; index < codes.length; index++) codes[index] = bytes.code(coder, 0) - 128
@@ -103,8 +107,13 @@ export function readProbability(reader: ByteReader, fixed = false): number {
   return value
 }
 
-function codedHalves(reader: ByteReader, coder: RangeDecoder, count: number): Float32Array {
-  const bits = decodeHalves(coder, count)
+function codedHalves(
+  reader: ByteReader,
+  coder: RangeDecoder,
+  count: number,
+  plain: PlainDecoders | undefined,
+): Float32Array {
+  const bits = decodeHalves(coder, count, plain)
   let taken = 0
   return halves(reader, count, () => bits[taken++]!)
 }

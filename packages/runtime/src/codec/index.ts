@@ -1,31 +1,7 @@
-/** All weight codecs, by the id that stands in the tensor table. */
-import type { WeightCodec } from './codec.ts'
-import { codedF16Codec, codedI8Codec, maxCodec, smallCodec } from './coded.ts'
-import { f16Codec, f32Codec, i8Codec } from './dense.ts'
-import { fastCodec } from './fast.ts'
-import { maskSignCodec, signCodec } from './ternary.ts'
-import { tunedCodec } from './tuned.ts'
-
-const codecs: readonly WeightCodec[] = [
-  f32Codec,
-  f16Codec,
-  i8Codec,
-  maskSignCodec,
-  signCodec,
-  smallCodec,
-  codedF16Codec,
-  codedI8Codec,
-  fastCodec,
-  maxCodec,
-  tunedCodec,
-]
-
-export function codecById(id: number): WeightCodec | undefined {
-  return codecs.find(codec => codec.id === id)
-}
-
+/** The codecs, and what an encoder shares with them. */
 export { memoryLimits } from './adaptive-bits.ts'
-export type { CodecName, TensorShape, WeightCodec } from './codec.ts'
+export type { CodecName, DecodeOptions, PlainDecoders, TensorShape, WeightCodec } from './codec.ts'
+export { codecById } from './codec-by-id.ts'
 export {
   codedF16Codec,
   codedI8Codec,
@@ -36,6 +12,7 @@ export {
   weightsPerByte,
 } from './coded.ts'
 export { ByteModel, HalfModel } from './coded-values.ts'
+export { type ContextSet, contextSets } from './contexts.ts'
 export { f16Codec, f32Codec, i8Codec } from './dense.ts'
 export {
   type FastBlocks,
@@ -48,7 +25,8 @@ export {
   oneContextFlag,
 } from './fast.ts'
 export { halfToFloat } from './half.ts'
-export { type ContextSet, contextSets } from './levels.ts'
+export { codeAssignment } from './plain/code-assignment.ts'
+export { plainDecoders } from './plain/index.ts'
 export { type BitCoder, split } from './range-decoder.ts'
 export {
   applyFactors,
@@ -60,7 +38,6 @@ export {
   turnSigns,
 } from './ternary.ts'
 export {
-  codeAssignment,
   type Geometry,
   geometryOf,
   type ScanOrder,

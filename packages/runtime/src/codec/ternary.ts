@@ -10,7 +10,7 @@ export const maskSignCodec: WeightCodec = {
   id: 4,
   name: 'mask-sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
-  decode(reader, shape, listed) {
+  decode(reader, shape, { listed } = {}) {
     const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const mask = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, mask, shape.elements)
@@ -34,7 +34,7 @@ export const signCodec: WeightCodec = {
   id: 5,
   name: 'sign',
   minimumBytes: shape => magnitudeBytes(shape, 'tensor') + Math.ceil(shape.elements / 8),
-  decode(reader, shape, listed) {
+  decode(reader, shape, { listed } = {}) {
     const [magnitudes] = readMagnitudes(reader, shape, readLayout(reader))
     const signs = reader.take(Math.ceil(shape.elements / 8))
     expectClearPadding(reader, signs, shape.elements)

@@ -4,12 +4,11 @@ import { ListSink } from '../ternary-lists.ts'
 import { memoryLimits } from './adaptive-bits.ts'
 import type { WeightCodec } from './codec.ts'
 import { readProbability, shortestString } from './coded.ts'
-import { contextSets } from './levels.ts'
+import { contextSets } from './contexts.ts'
+import { decodeAssignment, decodeHalves } from './decode.ts'
 import { RangeDecoder } from './range-decoder.ts'
 import { createTarget, magnitudeLayouts, readMagnitudes, ternaryTensor } from './ternary.ts'
 import { geometryOf, type ScanOrder } from './ternary-model.ts'
-import { decodeAssignment } from './wasm/decode-assignment.ts'
-import { decodeHalves } from './wasm/decode-halves.ts'
 
 /** The first byte: the magnitude layout, these, and the context set from `setShift` on. */
 export const tunedFlags = {
@@ -29,7 +28,7 @@ export const tunedCodec: WeightCodec = {
   name: 'tuned',
   coded: true,
   minimumBytes: shape => 4 + shortestString(shape),
-  decode(reader, shape, listed = false) {
+  decode(reader, shape, { listed = false, plain } = {}) {
     const start = reader.offset
     const flags = reader.u8()
     const modes = reader.u8()
@@ -58,25 +57,36 @@ export const tunedCodec: WeightCodec = {
       throw reader.failure('file/damaged', `expected at least ${shortest} coded bytes, found ${bytes.length}`)
     }
     const coder = new RangeDecoder(bytes)
-    const magnitudes = readMagnitudes(reader, shape, layout, count => decodeHalves(coder, count), terms)
+    const magnitudes = readMagnitudes(
+      reader,
+      shape,
+      layout,
+      count => decodeHalves(coder, count, plain),
+      terms,
+    )
     let below: Int8Array | undefined
     const decoded = magnitudes.map((magnitude, term): TernaryTensor => {
       const [density, negative] = probabilities[term]!
       const target = createTarget(shape, magnitude, listed && terms === 1)
-      decodeAssignment(coder, target, {
-        geometry,
-        order,
-        model: {
-          density,
-          negative,
-          memory: tunedMemory,
-          set,
-          mixed: (modes & tunedMixed) !== 0,
-          deadFilters: (flags & tunedFlags.deadFilters) !== 0,
-          deadChannels: (flags & tunedFlags.deadChannels) !== 0,
+      decodeAssignment(
+        coder,
+        target,
+        {
+          geometry,
+          order,
+          model: {
+            density,
+            negative,
+            memory: tunedMemory,
+            set,
+            mixed: (modes & tunedMixed) !== 0,
+            deadFilters: (flags & tunedFlags.deadFilters) !== 0,
+            deadChannels: (flags & tunedFlags.deadChannels) !== 0,
+          },
+          below,
         },
-        below,
-      })
+        plain,
+      )
       if (terms > 1 && !(target instanceof ListSink)) below = target.slice()
       return ternaryTensor(shape, target, magnitude)
     })

@@ -1,5 +1,6 @@
 /** Puts a tensor together from the parts of its filters. */
-import { applyFactors, sumOf } from '../codec/index.ts'
+import { applyFactors } from '../codec/ternary.ts'
+import { sumOf } from '../codec/tuned.ts'
 import type { PackedTensor, TernaryTensor } from '../tensors.ts'
 
 /** The whole of `parts`, or undefined where they are not stored alike. */

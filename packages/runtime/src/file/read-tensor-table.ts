@@ -1,7 +1,8 @@
 /** The tensors section: codec, shape and payload length of every tensor, in payload order. */
 
 import { ByteReader } from '../byte-reader.ts'
-import { codecById, type TensorShape, type WeightCodec } from '../codec/index.ts'
+import type { TensorShape, WeightCodec } from '../codec/codec.ts'
+import { codecById } from '../codec/codec-by-id.ts'
 import { fileLimits } from '../limits.ts'
 import type { Section } from './container.ts'
 

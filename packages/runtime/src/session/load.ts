@@ -1,11 +1,12 @@
+import { openWorkspace } from '../codec/wasm/workspace.ts'
 import { SternaError } from '../errors.ts'
 import {
   type ByteStream,
   type PartDecoder,
   type ReadSterna,
-  readSterna,
-  readSternaStream,
-} from '../file/index.ts'
+  readBytes,
+  readStream,
+} from '../file/read-file.ts'
 import type { PackedModel } from '../file/types.ts'
 import type { ModelDescription } from '../plan/describe.ts'
 import { type ComputeOptions, openModel, planFor } from './open.ts'
@@ -30,7 +31,8 @@ export interface LoadOptions extends ComputeOptions {
 /**
  * Reads a `.sterna` file and makes a session of it. A stream, as `(await fetch(url)).body`, is decoded as it arrives.
  * @throws SternaError `file/…` where the bytes are damaged or unsupported, `graph/…` where the network in them
- *   does not fit together, `file/limit` where it asks for more than the runtime allows
+ *   does not fit together, `file/limit` where it asks for more than the runtime allows, `engine/unavailable` where the
+ *   host has no memory for it
  */
 export async function load(
   source: Uint8Array | ArrayBuffer | ByteStream,
@@ -40,19 +42,21 @@ export async function load(
   return loadModel((await readSource(source, decode)).model, model)
 }
 
-function readSource(
+async function readSource(
   source: Uint8Array | ArrayBuffer | ByteStream,
   decode: PartDecoder | undefined,
-): ReadSterna | Promise<ReadSterna> {
-  const options = { lists: true, ...(decode && { decode }) }
-  const readBytes = (bytes: Uint8Array) =>
+): Promise<ReadSterna> {
+  const plain =
+    openWorkspace(1) === undefined ? (await import('../codec/plain/index.ts')).plainDecoders : undefined
+  const options = { lists: true, decode, plain }
+  const read = (bytes: Uint8Array) =>
     decode === undefined
-      ? readSterna(bytes, options)
-      : readSternaStream(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), options)
-  if (source instanceof Uint8Array) return readBytes(source)
+      ? readBytes(bytes, options)
+      : readStream(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), options)
+  if (source instanceof Uint8Array) return read(source)
   if (typeof source === 'object' && source !== null) {
-    if ('byteLength' in source) return readBytes(new Uint8Array(source))
-    if ('getReader' in source || Symbol.asyncIterator in source) return readSternaStream(source, options)
+    if ('byteLength' in source) return read(new Uint8Array(source))
+    if ('getReader' in source || Symbol.asyncIterator in source) return readStream(source, options)
   }
   throw new SternaError('usage/input', 'expected the bytes of a .sterna file or a stream of them', {
     hint: 'pass a Uint8Array, an ArrayBuffer, or the body of a response',

@@ -17,7 +17,9 @@ test('every codec decodes tensors of any shape into the lists of what it decodes
     const { shape, plain, scaled } = randomPayloads(random, round)
     for (const { codec, payload } of [...plain, ...scaled]) {
       const decode = (listed: boolean) =>
-        codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, listed) as TernaryTensor
+        codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, {
+          listed,
+        }) as TernaryTensor
       const [dense, listed] = [decode(false), decode(true)]
       assert.ok(listed.lists !== undefined && dense.lists === undefined)
       assert.deepEqual(plainLists(listed), listsOf(dense), `${codec.name} [${shape.dims}]`)
@@ -34,7 +36,7 @@ test('filters of more than 2^16 weights have positions of 32 bits', () => {
   const tensor = { kind: 'ternary', shape: [2, 70_000], assignment, positive: one, negative: one } as const
   const { codec, payload } = encodeTensor(tensor, 'w', 'small')
   const shape = { dims: tensor.shape, elements: 140_000, filters: 2 }
-  const decoded = codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, true)
+  const decoded = codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, { listed: true })
   assert.deepEqual(plainLists(decoded as TernaryTensor), listsOf(tensor))
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TernaryTensor } from 'sterna-runtime'
-import { ByteReader } from 'sterna-runtime/format'
+import { ByteReader, plainDecoders } from 'sterna-runtime/format'
 import { Random } from '../core/index.ts'
 import { type RandomPayloads, randomPayloads } from './testing/random-payloads.ts'
 
@@ -29,7 +29,10 @@ test('without WebAssembly every coding gives back what went in, and with it the 
 /** Without scales, with scales, as a sum; then the first two again in lists. */
 function decodeAll({ shape, plain, scaled, sum }: RandomPayloads) {
   const decode = ({ codec, payload }: RandomPayloads['sum'], listed: boolean) =>
-    codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, listed)
+    codec.decode(new ByteReader(payload, 0, payload.length, 'payload'), shape, {
+      listed,
+      plain: plainDecoders,
+    })
   const listsOf = (encoded: RandomPayloads['sum']) => (decode(encoded, true) as TernaryTensor).lists
   return [
     plain.map(encoded => decode(encoded, false)),

@@ -1,87 +1,32 @@
-/** Decodes ternary weights: in WebAssembly where the host allows it and the model has one context a decision. */
+/** Decodes ternary weights in WebAssembly. */
 import { ListSink } from '../../ternary-lists.ts'
 import { rates } from '../adaptive-bits.ts'
-import { setSizes, startsAfter, tableSize, tables } from '../levels.ts'
+import { setSizes, startsAfter, tableSize, tables } from '../contexts.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
-import { fillTarget, type TernaryTarget } from '../ternary.ts'
+import type { TernaryTarget } from '../ternary.ts'
 import {
-  codeAssignment,
+  type CodedAssignment,
   codeLive,
   type Geometry,
   largestSeen,
   log16,
   prior,
-  type ScanOrder,
-  scan,
   scannedGeometry,
   scanSteps,
-  type TernaryModel,
 } from '../ternary-model.ts'
 import { channelBytes, modelKinds, ratesAt } from './layout.ts'
 import { mixTables } from './mix-tables.ts'
 import { listsAt, sortSigns } from './sort-signs.ts'
 import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
 
-/** Two probabilities that stay as they are, in 1/65536: that a weight is not zero, and that it is negative then. */
-export interface FixedModel {
-  readonly set: 'fixed'
-  readonly density: number
-  readonly negative: number
-}
-
-/** What is decoded: levels in `order`, as a term above `below` where that is given. */
-export interface CodedAssignment {
-  readonly geometry: Geometry
-  readonly order: ScanOrder
-  readonly model: TernaryModel | FixedModel
-  /** The levels of the term before, as they lie in the tensor. */
-  readonly below?: Int8Array | undefined
-}
-
-/** As `codeAssignment` with a decoder, in any order. */
-export function decodeAssignment(coder: RangeDecoder, target: TernaryTarget, coded: CodedAssignment): void {
-  const { geometry, order, model, below } = coded
-  const { filters, channels, rows, columns } = geometry
-  const elements = filters * channels * rows * columns
-  if (model.set === 'fixed') {
-    const { density, negative } = model
-    const flat = { filters, channels: 1, rows: 1, columns: elements / filters }
-    if (decodeInWasm(coder, target, { ...coded, geometry: flat })) return
-    fillTarget(target, elements, () => (coder.code(density, 0) === 0 ? 0 : 1 - 2 * coder.code(negative, 0)))
-    return
-  }
-  if (decodeInWasm(coder, target, coded)) return
-  const scanned = scannedGeometry(geometry, order)
-  if (!order.channelsFirst && !order.columnsFirst) {
-    codeAssignment(coder, target, scanned, model, below)
-    return
-  }
-  const levels = new Int8Array(elements)
-  codeAssignment(coder, levels, scanned, model, below && inOrder(below, geometry, order))
-  const assignment = target instanceof ListSink ? new Int8Array(elements) : target
-  let next = 0
-  scan(geometry, order, place => {
-    assignment[place] = levels[next++]!
-  })
-  if (target instanceof ListSink) target.take(0, assignment, 0, elements)
-}
-
-function inOrder(levels: Int8Array, geometry: Geometry, order: ScanOrder): Int8Array {
-  const ordered = new Int8Array(levels.length)
-  let next = 0
-  scan(geometry, order, place => {
-    ordered[next++] = levels[place]!
-  })
-  return ordered
-}
-
 /** @returns false where the host refuses; nothing has been read then */
-function decodeInWasm(
+export function decodeAssignmentInWasm(
   coder: RangeDecoder,
   target: TernaryTarget,
-  { geometry, order, model, below }: CodedAssignment,
+  { geometry: whole, order, model, below }: CodedAssignment,
 ): boolean {
   const isFixed = model.set === 'fixed'
+  const geometry = isFixed ? flatGeometry(whole) : whole
   const { filters, channels, rows, columns } = scannedGeometry(geometry, order)
   const steps = scanSteps(geometry, order)
   const perFilter = (filters * channels * rows * columns) / geometry.filters
@@ -180,3 +125,11 @@ function decodeInWasm(
   returnCoder(workspace.memory, coder, lists.end)
   return true
 }
+
+/** One that keeps filters together: what does not learn looks at no neighbours. */
+const flatGeometry = ({ filters, channels, rows, columns }: Geometry): Geometry => ({
+  filters,
+  channels: 1,
+  rows: 1,
+  columns: channels * rows * columns,
+})

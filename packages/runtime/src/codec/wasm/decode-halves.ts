@@ -1,6 +1,6 @@
-/** Decodes 16-bit floats that `HalfModel` models: in WebAssembly where the host allows it. */
+/** Decodes 16-bit floats that `HalfModel` models in WebAssembly. */
 import { rates } from '../adaptive-bits.ts'
-import { HalfModel, memory as remembered } from '../coded-values.ts'
+import { memory as remembered } from '../coded-values.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
 import { ratesAt } from './layout.ts'
 import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
@@ -10,14 +10,11 @@ const contextsAt = ratesAt + rates.byteLength
 const contexts = 256
 const halvesAt = contextsAt + 8 * contexts
 
-/** The first `count` numbers, as bits. */
-export function decodeHalves(coder: RangeDecoder, count: number): Uint16Array {
+/** The first `count` numbers, as bits; undefined where the host refuses. */
+export function decodeHalvesInWasm(coder: RangeDecoder, count: number): Uint16Array | undefined {
   const stringAt = halvesAt + 2 * count
   const workspace = openWorkspace(stringAt + coder.rest.length)
-  if (workspace === undefined) {
-    const model = new HalfModel()
-    return Uint16Array.from({ length: count }, () => model.code(coder, 0))
-  }
+  if (workspace === undefined) return undefined
   const { memory } = workspace
   const words = new Int32Array(memory.buffer)
   setWords(words, { contexts: contextsAt, toSeen: 4 * contexts, memory: remembered })

@@ -1,5 +1,5 @@
 /** What the decoder of mixed contexts needs in memory beside its contexts. */
-import { firstMix, mixWeights } from '../levels.ts'
+import { firstMix, mixWeights } from '../contexts.ts'
 import { logisticSteps, stretchTable } from '../logistic.ts'
 import { setWords } from './workspace.ts'
 

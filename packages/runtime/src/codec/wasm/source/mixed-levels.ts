@@ -16,7 +16,7 @@ import {
   neighbourClasses,
   tableSize,
   tables,
-} from '../../levels.ts'
+} from '../../contexts.ts'
 import { clamp, classify, classifyNeighbours, type LevelCode, type Place, sum } from './filter.ts'
 
 const constant = i32.const

@@ -19,7 +19,7 @@ import {
   largestCount,
   largestPlace,
   neighbourClasses,
-} from '../../levels.ts'
+} from '../../contexts.ts'
 import { modelKinds } from '../layout.ts'
 import { atMost, clamp, classify, classifyNeighbours, type LevelCode, type Place, sum } from './filter.ts'
 

@@ -1,8 +1,26 @@
 /** How single weights are coded, given their place: the part in which context sets, and `small` and `max`, differ. */
-import { AdaptiveBits } from './adaptive-bits.ts'
-import { logistic, stretchTable } from './logistic.ts'
-import type { BitCoder } from './range-decoder.ts'
-import type { TernaryModel } from './ternary-model.ts'
+import { AdaptiveBits } from '../adaptive-bits.ts'
+import {
+  balances,
+  type ContextSet,
+  densityClasses,
+  fineDensityClasses,
+  firstMix,
+  largestBalance,
+  largestCount,
+  largestMix,
+  largestPlace,
+  learningShift,
+  mixWeights,
+  neighbourClasses,
+  setSizes,
+  startsAfter,
+  tableSize,
+  tables,
+} from '../contexts.ts'
+import { logistic, stretchTable } from '../logistic.ts'
+import type { BitCoder } from '../range-decoder.ts'
+import type { TernaryModel } from '../ternary-model.ts'
 
 /** Codes the levels −1, 0 and +1 of a tensor, one kernel after the other. */
 export interface LevelCoder {
@@ -19,34 +37,6 @@ export interface Coded {
   /** The assignment of the term before this one in a sum of several: its contexts have one set for each value. */
   readonly below: Int8Array | undefined
 }
-
-/** What decides whether a weight is zero, by number in a payload; `docs/format.md` says what each looks at. */
-export const contextSets = ['plane', 'kernel', 'matrix'] as const
-export type ContextSet = (typeof contextSets)[number]
-
-export const densityClasses = 7
-export const fineDensityClasses = 13
-/** By left and up: none, one, two equal, two opposite. */
-export const neighbourClasses = 4
-export const largestPlace = 63
-export const largestCount = 8
-export const largestBalance = 2
-export const balances: number = 2 * largestBalance + 1
-const zeroContexts = {
-  plane: neighbourClasses * densityClasses,
-  kernel: (largestPlace + 1) * (largestCount + 1) * neighbourClasses,
-  matrix: fineDensityClasses,
-} as const
-/** By the sum of left and up. */
-const signContexts = 5
-/** Decisions that the tensor's own probabilities count for. */
-export const startsAfter = 2
-
-/** Contexts of a set, or of none, for the decision about zero and for that about the sign, for each value below. */
-export const setSizes = (set: ContextSet | 'fixed'): { readonly zeros: number; readonly signs: number } => ({
-  zeros: set === 'fixed' ? densityClasses : zeroContexts[set],
-  signs: set === 'kernel' ? signContexts * balances : signContexts,
-})
 
 /** 0 to `classes` − 1, the middle for a density that is the tensor's; 2^-`shift` × 16 classes for a factor of two. */
 function densityClass(relative: number, shift: number, classes = densityClasses): number {
@@ -120,14 +110,6 @@ export class SetLevels implements LevelCoder {
     return coded
   }
 }
-
-export const tableSize = 256
-export const tables = 4
-export const learningShift = 14
-export const largestMix = 0x7_ffff
-/** Weights of the mixes, and what each starts with. */
-export const mixWeights: number = 3 * tables * (neighbourClasses + 1)
-export const firstMix = 22_000
 
 /** Every decision is predicted in four contexts; the mix of the four learns from every result. */
 export class MixedLevels implements LevelCoder {
