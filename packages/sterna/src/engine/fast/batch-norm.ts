@@ -1,4 +1,5 @@
 /** Batch normalization of blocked maps: sums by pooling and depthwise convolution, the rest by depthwise 1 × 1. */
+import { sizeOf } from '../../core/index.ts'
 import type { BlockedEmission, BlockedNode, BlockedRules, ConvCall, MapSizes } from './blocked-emission.ts'
 import { addendsOf, emitChannelDots, emitChannelMeans } from './channel-sums.ts'
 
@@ -85,7 +86,10 @@ export function emitNormalized(
   output: string,
   epilogue: Pick<ConvCall, 'sum' | 'relu'> = {},
 ): void {
-  emission.defineMaps(output, emitAffine(emission, x, scale, shift, sizes, epilogue), false)
+  const map = emitAffine(emission, x, scale, shift, sizes, epilogue)
+  // A summand may be overwritten, so that there is no second time.
+  if (epilogue.sum === undefined) emission.cheap.set(map, 4 * sizeOf(emission.mapShape(sizes)))
+  emission.defineMaps(output, map, false)
 }
 
 /**

@@ -54,6 +54,8 @@ export class BlockedEmission {
   readonly graph: Graph
   readonly block: number
   readonly layouts: Layouts
+  /** Bytes of the maps that one pass over another map gives, by their ONNX names. */
+  readonly cheap = new Map<string, number>()
   readonly #forms = new Map<string, Map<string, Form>>()
   /** ONNX names of maps whose padding is known to be zero. */
   readonly #zeroTails = new Set<string>()

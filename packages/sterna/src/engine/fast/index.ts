@@ -18,6 +18,7 @@ import { emitElementwise, emitRenaming, orderless } from './elementwise.ts'
 import { Fusion } from './fusion.ts'
 import { moves } from './moves.ts'
 import { pooling } from './pooling.ts'
+import { recomputeMaps } from './recomputation.ts'
 
 const rules: BlockedRules = {
   ...orderless,
@@ -28,12 +29,17 @@ const rules: BlockedRules = {
   ReduceSum: (emission, node) => pooling.ReduceSum(emission, node) || orderless.ReduceSum(emission, node),
 }
 
-/** `block`: channels in a block of this machine's kernels. */
-export function createFastLowering(block: number): Lowering {
-  return { name: 'fast', lower: program => lower(program, block) }
+const defaultLeastRecomputed = 0x100_0000
+
+/**
+ * `block`: channels in a block of this machine's kernels. Normalized maps of `leastRecomputed` bytes and more are not
+ * held for the gradient but computed again.
+ */
+export function createFastLowering(block: number, leastRecomputed = defaultLeastRecomputed): Lowering {
+  return { name: 'fast', lower: program => lower(program, block, leastRecomputed) }
 }
 
-function lower(program: Program, block: number): LoweredProgram {
+function lower(program: Program, block: number, leastRecomputed: number): LoweredProgram {
   const { graph } = program
   const layouts = assignLayouts(program, block)
   const e = new OnnxEmitter()
@@ -64,7 +70,7 @@ function lower(program: Program, block: number): LoweredProgram {
       return order === undefined ? emission.plain(output) : emission.weight(output, order)
     },
   })
-  return { ...lowered, fallbacks }
+  return { ...recomputeMaps(lowered, emission.cheap, leastRecomputed), fallbacks }
 }
 
 /** Of convolutions and their gradients. A convolution that has no blocked form speaks for its gradients. */
