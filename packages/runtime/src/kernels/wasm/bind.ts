@@ -285,9 +285,10 @@ function bindRows(
   const step = planned.step as LinearStep
   const { rows, filters, depth } = step
   const window = bindWindow(context, layout, 0)
+  const epilogue = epilogueOf(step)
   const blocks = writeDenseBlocks(buffer, planned.weights.address, step).map(block => ({
     ...block,
-    multiply: library.request(emitRows, { vectors: block.vectors, ...epilogueOf(step) }),
+    multiply: library.request(emitRows, { vectors: block.vectors, ...epilogue }),
   }))
   const output = plan.addresses.get(step.output)!
   const residual = residualAddress(plan, step)

@@ -8,7 +8,7 @@ export type KernelFunction = (...numbers: number[]) => void
 type Emit<Options> = (name: string, options: Options) => WasmFunction
 
 export class Library {
-  readonly #functions: WasmFunction[] = []
+  #functions: WasmFunction[] = []
   readonly #names = new Map<unknown, Map<string, string>>()
   #exports: WebAssembly.Exports = {}
 
@@ -28,9 +28,11 @@ export class Library {
     return () => this.#exports[name] as KernelFunction
   }
 
-  /** Compiles what was asked for. */
+  /** Compiles what was asked for, and forgets how it was written: calls may hold on to the library. */
   async instantiate(memory: WebAssembly.Memory): Promise<void> {
     const bytes = assembleModule(this.#functions)
+    this.#functions = []
+    this.#names.clear()
     try {
       const module = compileNow(bytes) ?? (await WebAssembly.compile(bytes))
       this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports
