@@ -198,6 +198,7 @@ describe('bytes', () => {
       [8, 8],
       [7, 5],
       [9, 16],
+      [5, 41],
     ] as const) {
       const m = new ModelSketch()
       const x = m.input('x', [1, 3, height, width])
@@ -225,6 +226,7 @@ describe('bytes', () => {
         conv(joined, 12),
         conv(channels, 6),
         conv(turned, 6),
+        ...[2, 3].map(step => m.node('Slice', [y], { starts: [1], ends: [99], axes: [3], steps: [step] })),
         m.node('GlobalAveragePool', [y], {}),
         m.node('ReduceMean', [pooled], { axes: [2, 3], keepDims: false }),
         flat,

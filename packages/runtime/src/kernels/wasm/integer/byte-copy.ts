@@ -10,6 +10,7 @@ import {
   repeatWhile,
   set,
   v128,
+  when,
 } from '../../../assembler/instructions.ts'
 import { defineFunction, type Locals, type WasmFunction } from '../../../assembler/module.ts'
 
@@ -20,9 +21,22 @@ import { defineFunction, type Locals, type WasmFunction } from '../../../assembl
 export function emitByteCopy(name: string): WasmFunction {
   return emitRows(name, (to, from, columns, column, local) => {
     const [place, end] = [local(), local()]
+    const vector = v128.load(get(place))
+    /** So many bytes of the target at a time, from every byte of the source or every second. */
+    const vectorsWhile = (step: number, bytes: number, store: Code): Code =>
+      when(
+        i32.eq(get(column), i32.const(step)),
+        repeatWhile(i32.atMost(i32.add(get(to), i32.const(bytes)), get(end)), [
+          store,
+          advance(to, i32.const(bytes)),
+          advance(place, i32.const(16)),
+        ]),
+      )
     return [
       set(place, get(from)),
       set(end, i32.add(get(to), get(columns))),
+      vectorsWhile(1, 16, v128.store(get(to), vector)),
+      vectorsWhile(2, 8, v128.storeHalf(get(to), i8x16.evenLanes(vector, v128.zero))),
       repeatWhile(i32.lessThan(get(to), get(end)), [
         i32.store8(get(to), i32.load8(get(place))),
         advance(to, i32.const(1)),
