@@ -82,6 +82,7 @@ export class ListSink {
   #length = 0
   #minusLength = 0
   #filter = 0
+  #adopted: SignLists | undefined
 
   /** `isTurned` says whether the signs of a filter are stored the other way round. */
   constructor(elements: number, filters: number, isTurned: (filter: number) => boolean) {
@@ -89,8 +90,8 @@ export class ListSink {
     this.#isTurned = isTurned
     this.#ends = new Uint32Array(2 * filters)
     const List = this.#perFilter <= 0x1_0000 ? Uint16Array : Uint32Array
-    this.#positions = new List(1024)
-    this.#minus = new List(1024)
+    this.#positions = new List(0)
+    this.#minus = new List(0)
   }
 
   /** `count` levels, from `from` on in `levels`, are those of the tensor from `start` on; what is left out is 0. */
@@ -105,15 +106,14 @@ export class ListSink {
     }
   }
 
-  /** Of a filter behind all that were taken before: the places of +1 and of −1. */
-  takeLists(filter: number, plus: Uint16Array | Uint32Array, minus: Uint16Array | Uint32Array): void {
-    while (this.#filter < filter) this.#closeFilter()
-    const isTurned = this.#isTurned(filter)
-    this.#append(isTurned ? minus : plus)
-    this.#ends[2 * filter] = this.#length
-    this.#append(isTurned ? plus : minus)
-    this.#ends[2 * filter + 1] = this.#length
-    this.#filter++
+  /** Whether the signs of a filter are stored the other way round. */
+  isTurned(filter: number): boolean {
+    return this.#isTurned(filter)
+  }
+
+  /** Takes the lists of the whole tensor instead. */
+  adopt(lists: SignLists): void {
+    this.#adopted = lists
   }
 
   #append(places: Uint16Array | Uint32Array): void {
@@ -124,6 +124,7 @@ export class ListSink {
   }
 
   finish(): SignLists {
+    if (this.#adopted !== undefined) return this.#adopted
     while (2 * this.#filter < this.#ends.length) this.#closeFilter()
     return { ends: this.#ends, positions: this.#positions.slice(0, this.#length) }
   }

@@ -1,5 +1,4 @@
 /** Decodes ternary weights in WebAssembly. */
-import { ListSink } from '../../ternary-lists.ts'
 import { rates } from '../adaptive-bits.ts'
 import { setSizes, startsAfter, tableSize, tables } from '../contexts.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
@@ -14,9 +13,9 @@ import {
   scannedGeometry,
   scanSteps,
 } from '../ternary-model.ts'
-import { channelBytes, modelKinds, ratesAt } from './layout.ts'
+import { planDelivery } from './delivery.ts'
+import { channelBytes, modelKinds, tablesAt } from './layout.ts'
 import { mixTables } from './mix-tables.ts'
-import { listsAt, sortSigns } from './sort-signs.ts'
 import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
 
 /** @returns false where the host refuses; nothing has been read then */
@@ -37,7 +36,7 @@ export function decodeAssignmentInWasm(
     : [2 * zeros, 2 * zeros + 3 * signs]
   // Filter by filter, or all at once where the order goes through all of them; of a matrix two filters before are kept.
   const levelBytes = order.channelsFirst ? perFilter * geometry.filters : perFilter
-  const contextsAt = ratesAt + rates.byteLength
+  const contextsAt = tablesAt + rates.byteLength
   const channelsAt = contextsAt + 8 * contexts
   const channelsEnd = channelsAt + channelBytes * channels
   const mixes = isMixed ? mixTables(channelsEnd) : undefined
@@ -45,8 +44,9 @@ export function decodeAssignmentInWasm(
   const isMatrix = rows * columns === 1
   const levelsAt = aboveAt + (isMatrix ? 2 * perFilter : 0)
   const belowAt = levelsAt + levelBytes
-  const lists = listsAt(below === undefined ? belowAt : belowAt + levelBytes, perFilter)
-  const workspace = openWorkspace(lists.end + coder.rest.length)
+  const levelsEnd = below === undefined ? belowAt : belowAt + levelBytes
+  const delivery = planDelivery(target, levelsEnd, coder.rest.length, geometry.filters, perFilter)
+  const workspace = openWorkspace(delivery.end)
   if (workspace === undefined) return false
 
   const live = (signalled: boolean, count: number) => codeLive(coder, signalled, count, () => false)
@@ -79,7 +79,7 @@ export function decodeAssignmentInWasm(
     toSeen: 4 * contexts,
     memory: isFixed ? 0 : model.memory,
   })
-  memory.set(rates, ratesAt / 4)
+  memory.set(rates, tablesAt / 4)
   const learned = memory.subarray(contextsAt / 4)
   const unit = isFixed ? 1 : 1 << 16
   learned.fill(unit * density, 0, zeroContexts)
@@ -92,13 +92,10 @@ export function decodeAssignmentInWasm(
     learned[at + 2] = liveChannels[channel]!
   }
   mixes?.write(buffer)
-  lendCoder(workspace.memory, coder, lists.end)
+  lendCoder(workspace.memory, coder, delivery.string)
+  delivery.open(workspace)
 
   const decode = isMixed ? workspace.mixed().decodeMixedFilter : workspace.decodeFilter
-  const deliver = (filter: number, from: number): void => {
-    if (target instanceof ListSink) sortSigns(workspace, target, filter, from, lists)
-    else target.set(bytes.subarray(from, from + perFilter), filter * perFilter)
-  }
   let filtersSeen = 0
   bytes.fill(0, aboveAt, belowAt)
   if (order.channelsFirst && below !== undefined) bytes.set(below, belowAt)
@@ -117,12 +114,14 @@ export function decodeAssignmentInWasm(
       decode(from, isMatrix ? filter : 0, log16(counted + prior) + densityBase)
       filtersSeen++
     }
-    if (!order.channelsFirst) deliver(filter, from)
+    if (!order.channelsFirst) delivery.deliver(workspace, filter, from)
   }
   if (order.channelsFirst) {
-    for (let filter = 0; filter < geometry.filters; filter++) deliver(filter, levelsAt + filter * perFilter)
+    for (let filter = 0; filter < geometry.filters; filter++)
+      delivery.deliver(workspace, filter, levelsAt + filter * perFilter)
   }
-  returnCoder(workspace.memory, coder, lists.end)
+  delivery.close(workspace)
+  returnCoder(workspace.memory, coder, delivery.string)
   return true
 }
 

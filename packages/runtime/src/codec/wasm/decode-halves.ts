@@ -2,10 +2,10 @@
 import { rates } from '../adaptive-bits.ts'
 import { memory as remembered } from '../coded-values.ts'
 import type { RangeDecoder } from '../range-decoder.ts'
-import { ratesAt } from './layout.ts'
+import { tablesAt } from './layout.ts'
 import { lendCoder, openWorkspace, returnCoder, setWords } from './workspace.ts'
 
-const contextsAt = ratesAt + rates.byteLength
+const contextsAt = tablesAt + rates.byteLength
 /** Of a byte: as many as nodes in its tree. */
 const contexts = 256
 const halvesAt = contextsAt + 8 * contexts
@@ -18,7 +18,7 @@ export function decodeHalvesInWasm(coder: RangeDecoder, count: number): Uint16Ar
   const { memory } = workspace
   const words = new Int32Array(memory.buffer)
   setWords(words, { contexts: contextsAt, toSeen: 4 * contexts, memory: remembered })
-  words.set(rates, ratesAt / 4)
+  words.set(rates, tablesAt / 4)
   words.fill(1 << 23, contextsAt / 4, contextsAt / 4 + contexts)
   words.fill(0, contextsAt / 4 + contexts, halvesAt / 4)
   lendCoder(memory, coder, stringAt)

@@ -7,9 +7,10 @@ export const words = [
   'point',
   'next',
   'end',
-  // Ends of the lists of +1 and of −1.
-  'plusEnd',
-  'minusEnd',
+  // Lists of places, where they go on, and where the ends of the next filter's lists are written.
+  'lists',
+  'listsEnd',
+  'ends',
   // Four rANS states.
   'state0',
   'state1',
@@ -54,8 +55,8 @@ export const at = (word: Word): number => 4 * words.indexOf(word)
 /** `fixed`: two probabilities that do not learn; the others are context sets. */
 export const modelKinds = ['fixed', 'plane', 'kernel', 'matrix'] as const
 
-/** `rates` of adaptive bits, 32 bits each. */
-export const ratesAt: number = 4 * words.length
+/** Behind the words: `rates` of adaptive bits, 32 bits each, or the spans of a `fast` payload. */
+export const tablesAt: number = 4 * words.length
 
 /** Of one channel: how many weights were not zero, 16 × log2 of that, whether it has any; 32 bits each. */
 export const channelBytes = 12

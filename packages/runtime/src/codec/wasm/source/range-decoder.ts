@@ -10,7 +10,7 @@ import {
   set,
   when,
 } from '../../../assembler/instructions.ts'
-import { at, ratesAt, type Word } from '../layout.ts'
+import { at, tablesAt, type Word } from '../layout.ts'
 
 const constant = i32.const
 
@@ -84,7 +84,7 @@ export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
               select(i32.sub(constant(1 << 24), get(probability)), get(probability), get(bit)),
               constant(9),
             ),
-            i32.load(i32.shiftLeft(get(seen), constant(2)), ratesAt),
+            i32.load(i32.shiftLeft(get(seen), constant(2)), tablesAt),
           ),
           constant(6),
         ),
