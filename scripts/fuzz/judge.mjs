@@ -18,7 +18,10 @@ export async function judge(bytes) {
   try {
     const session = await load(bytes)
     const { additions, multiplications, memory, arithmetic, layers } = session.describe()
-    const isExact = arithmetic === 'int' && layers.every(({ kernel }) => byteKernels.test(kernel))
+    const firstFloat = arithmetic === 'int' ? layers.findIndex(({ kernel }) => !byteKernels.test(kernel)) : 0
+    const isExact = firstFloat === -1
+    // Floats that differ in their last digit may round to bytes that differ by one, whose weight nobody knows.
+    const isComparable = !layers.slice(firstFloat).some(({ kernel }) => kernel === 'quantize') || isExact
     if (additions + multiplications > runLimit.operations || memory.totalBytes > runLimit.memoryBytes)
       return { outcome: 'loaded' }
     const random = createRandom(bytes.length)
@@ -40,7 +43,7 @@ export async function judge(bytes) {
       if (values.some((value, i) => !Object.is(value, repeated[i])))
         return { outcome: 'finding', kind: 'unstable', message: `${name} differs from run to run` }
       const wrong = farthest(values, expected, isExact ? 0 : tolerance)
-      if (wrong !== undefined)
+      if (wrong !== undefined && isComparable)
         return { outcome: 'finding', kind: 'disagreement', message: `${name}: ${wrong}` }
     }
     return { outcome: isExact ? 'ran on bytes' : 'ran' }
