@@ -120,6 +120,11 @@ const cases: readonly { readonly title: string; readonly image: Shape; readonly 
     image: [14, 32, 6, 5],
     build: convolution({ kernel: [3, 3], pads: pads(1), bias: true }),
   },
+  {
+    title: '3 × 3, 20 samples, windows of 20 MB',
+    image: [20, 16, 80, 64],
+    build: convolution({ kernel: [3, 3], filters: 16, pads: pads(1) }),
+  },
   { title: '5 × 5 unpadded', image: [16, 32, 7, 6], build: convolution({ kernel: [5, 5] }) },
   { title: '7 × 7', image: [16, 16, 8, 7], build: convolution({ kernel: [7, 7], pads: pads(3) }) },
   {

@@ -28,11 +28,23 @@ export function emitWindowWeightGradient(
   const length = Math.ceil(row / block)
   const fill = (rows: string, numbers: number) =>
     padRows(emission, rows, row * numbers, length * block * numbers)
-  const windows = fill(cutWindows(emission, x, plan, planes, samples * together), together)
   const filter = e.reshape(fill(dy, block), [filters, block, outputHeight, length])
-  const gradient = isMaps ? fromMaps : fromLanes
-  return gradient(emission, windows, filter, plan, { planes, length })
+  const view = padColumns(emission, x, plan, planes, samples * together)
+  const windowsOf = (columns: readonly number[]) => fill(cutWindows(emission, view, columns, plan), together)
+  const all = Array.from({ length: plan.columns.kernel }, (_, column) => column)
+  if (!isMaps) return fromLanes(emission, windowsOf(all), filter, plan, { planes, length })
+  const copyBytes = 4 * all.length * planes * plan.rows.length * length * block ** 2
+  const steps = copyBytes < leastSplitBytes ? [all] : all.map(column => [column])
+  const parts = steps.map(columns =>
+    fromMaps(emission, windowsOf(columns), filter, plan, { planes, length, columns: columns.length }),
+  )
+  const found = parts.length === 1 ? parts[0]! : e.emit('Concat', parts, { axis: int(3) })
+  const taps = plan.rows.kernel * all.length
+  return e.transpose(e.reshape(found, [planes, filters / block, taps * block ** 2]), [1, 0, 2])
 }
+
+/** Larger copies are made, and read, for one column of the kernel at a time. */
+const leastSplitBytes = 0x100_0000
 
 interface WindowSizes {
   /** Blocks of channels, or channels. */
@@ -41,16 +53,19 @@ interface WindowSizes {
   readonly length: number
 }
 
-/** Windows are rows of the image, so a step of the layer in H is a step of kW rows here; blocks are its batch. */
+/**
+ * Windows are rows of the image, so a step of the layer in H is a step of as many rows here as there are `columns` of the
+ * kernel; blocks are its batch. [C/b, O/b, kH, columns, b·b]
+ */
 function fromMaps(
   emission: BlockedEmission,
   windows: string,
   filter: string,
-  { rows, columns, filters, outputHeight }: ConvPlan,
-  { planes, length }: WindowSizes,
+  { rows, filters, outputHeight }: ConvPlan,
+  { planes, length, columns }: WindowSizes & { readonly columns: number },
 ): string {
   const { e, block } = emission
-  const height = rows.length * columns.kernel
+  const height = rows.length * columns
   const image = e.reshape(emission.transposeTiles(windows, planes * height * length), [
     planes,
     block,
@@ -59,11 +74,10 @@ function fromMaps(
   ])
   const found = emission.conv(image, filter, {
     kernel: [outputHeight, length],
-    dilations: [columns.kernel, block],
-    pads: [rows.before * columns.kernel, 0, rows.after * columns.kernel, 0],
+    dilations: [columns, block],
+    pads: [rows.before * columns, 0, rows.after * columns, 0],
   })
-  const taps = rows.kernel * columns.kernel
-  return e.transpose(e.reshape(found, [planes, filters / block, taps * block ** 2]), [1, 0, 2])
+  return e.reshape(found, [planes, filters / block, rows.kernel, columns, block ** 2])
 }
 
 /** Windows and channels stand beside each other in W. */
@@ -87,25 +101,32 @@ function fromLanes(
   return e.transpose(e.reshape(found, [filters / block, taps, planes, block]), [0, 2, 1, 3])
 }
 
-/** [planes, H, W, inner] -> [planes, H, kW, w, inner]: for each column of the kernel the columns it meets. */
-function cutWindows(
+/** x with the zeros beside its columns, [planes·H, W, inner]. */
+function padColumns(
   { e }: BlockedEmission,
   x: string,
-  { rows, columns, outputWidth }: ConvPlan,
+  { rows, columns: { length, before, after } }: ConvPlan,
   planes: number,
   inner: number,
 ): string {
-  const { before, after } = columns
-  const view = e.reshape(x, [planes * rows.length, columns.length, inner])
-  const padded =
-    before === 0 && after === 0
-      ? view
-      : e.emit('Pad', [view, e.integers([0, before, 0, 0, after, 0]), e.scalar(0)])
-  if (columns.kernel === 1) return padded
-  const index = Array.from({ length: columns.kernel }, (_, j) =>
-    Array.from({ length: outputWidth }, (_, at) => at + j),
-  )
-  return e.emit('Gather', [padded, e.integers(index.flat())], { axis: int(1) })
+  const view = e.reshape(x, [planes * rows.length, length, inner])
+  if (before === 0 && after === 0) return view
+  return e.emit('Pad', [view, e.integers([0, before, 0, 0, after, 0]), e.scalar(0)])
+}
+
+/** [.., W, inner] -> [.., chosen, w, inner]: for these columns of the kernel, the columns of x that they meet. */
+function cutWindows(
+  { e }: BlockedEmission,
+  x: string,
+  chosen: readonly number[],
+  { columns, outputWidth }: ConvPlan,
+): string {
+  if (columns.kernel === 1) return x
+  const [first, ...others] = chosen as readonly [number]
+  if (others.length === 0)
+    return e.emit('Slice', [x, e.integers([first]), e.integers([first + outputWidth]), e.integers([1])])
+  const index = chosen.flatMap(column => Array.from({ length: outputWidth }, (_, at) => column + at))
+  return e.emit('Gather', [x, e.integers(index)], { axis: int(1) })
 }
 
 /** Zeros behind rows of `size` numbers. */
