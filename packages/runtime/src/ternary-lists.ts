@@ -1,17 +1,6 @@
 /** Ternary weights as the positions that are added and those that are subtracted, filter by filter. */
 import type { SignLists, TernaryTensor } from './tensors.ts'
 
-/** Calls `visit` with the position in filter `filter` of each weight of this sign, in ascending order. */
-export function visitSign(
-  { ends, positions }: SignLists,
-  filter: number,
-  sign: number,
-  visit: (position: number) => void,
-): void {
-  const list = 2 * filter + (sign > 0 ? 0 : 1)
-  for (let index = list === 0 ? 0 : ends[list - 1]!; index < ends[list]!; index++) visit(positions[index]!)
-}
-
 /** The lists of a tensor: its own, or made from its assignment. */
 export function listsOf(weight: TernaryTensor): SignLists {
   if (weight.lists !== undefined) return weight.lists
@@ -19,23 +8,6 @@ export function listsOf(weight: TernaryTensor): SignLists {
   const sink = new ListSink(assignment.length, shape[0] ?? 1, () => false)
   sink.take(0, assignment, 0, assignment.length)
   return sink.finish()
-}
-
-/** The levels of one filter: a copy where the tensor has lists, otherwise part of its assignment. */
-export function levelsOfFilter(weight: TernaryTensor, filter: number): Int8Array {
-  const filters = weight.shape[0] ?? 1
-  const { lists } = weight
-  if (lists === undefined) {
-    const perFilter = weight.assignment.length / filters
-    return weight.assignment.subarray(filter * perFilter, (filter + 1) * perFilter)
-  }
-  const levels = new Int8Array(weight.shape.reduce((product, size) => product * size, 1) / filters)
-  for (const sign of [1, -1]) {
-    visitSign(lists, filter, sign, position => {
-      levels[position] = sign
-    })
-  }
-  return levels
 }
 
 /** The tensor of `lists`; its assignment is made when somebody asks for it. */
@@ -57,16 +29,13 @@ export function listedTensor(
   }
 }
 
-function spread(shape: readonly number[], lists: SignLists): Int8Array {
+function spread(shape: readonly number[], { ends, positions }: SignLists): Int8Array {
   const assignment = new Int8Array(shape.reduce((product, size) => product * size, 1))
-  const filters = shape[0] ?? 1
-  const perFilter = assignment.length / filters
-  for (let filter = 0; filter < filters; filter++) {
-    for (const sign of [1, -1]) {
-      visitSign(lists, filter, sign, position => {
-        assignment[filter * perFilter + position] = sign
-      })
-    }
+  const perFilter = assignment.length / (shape[0] ?? 1)
+  let next = 0
+  for (let list = 0; list < ends.length; list++) {
+    const first = (list >> 1) * perFilter
+    while (next < ends[list]!) assignment[first + positions[next++]!] = list % 2 === 0 ? 1 : -1
   }
   return assignment
 }

@@ -2,10 +2,10 @@
 import type { TernaryTensor } from '../../file/types.ts'
 import type { Magnitudes } from '../../plan/kernel.ts'
 import { type DenseRun, denseRowBytes } from '../../plan/numbers/dense-runs.ts'
+import { levelsOfFilter, visitSign as visitList } from '../../plan/numbers/filter-lists.ts'
 import { eachTerm } from '../../plan/numbers/pairs.ts'
 import { denseBlock } from '../../plan/numbers/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
-import { levelsOfFilter, visitSign as visitList } from '../../ternary-lists.ts'
 import { widenTensor } from '../widen-tensor.ts'
 
 /** Where in memory a layer's records and lists were written. */
@@ -101,7 +101,7 @@ export function writeTernaryLists(
       } else {
         const [height, width] = sums.kernel
         const firstChannel = Math.floor(o / filtersPerGroup) * sums.channelsPerGroup
-        const filter = levelsOfFilter(weight, o)
+        const filter = levelsOfFilter(step.lists!, o, step.depth)
         eachTerm(filter, sign, sums.kernel, (channel, ky, kx, term) => {
           const k = (channel * height + ky) * width + kx
           if (term === 'one') {

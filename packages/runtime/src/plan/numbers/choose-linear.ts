@@ -69,7 +69,7 @@ function listKernel(
   if (!canPair(window)) return single
   const [input, output] = [shapes.get(step.input)!, shapes.get(step.node.outputs[0]!)!]
   const paired = layOutWindow(window, input, output, true)
-  const entries = countTerms(weight, window.kernel)
+  const entries = countTerms(step.lists!, depth, window.kernel)
   const sumsNs = neighbourSumsNs(2 * input![1]!, paired.sums!.floats)
   const ns = sumsNs + addListsNs(paired.output, tiling, { filters, entries, tileBytes: 3 * tileBytes })
   if (ns >= single.ns) return single

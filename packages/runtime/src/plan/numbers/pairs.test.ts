@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import type { TernaryTensor } from '../../file/types.ts'
 import { convAttributes, createRandom, ModelSketch, randomTernary } from '../../kernels/testing/models.ts'
 import { planFor } from '../../session/open.ts'
+import { listsOf } from '../../ternary-lists.ts'
 import { countTerms, eachTerm } from './pairs.ts'
 
 describe('eachTerm', () => {
@@ -39,8 +40,8 @@ describe('eachTerm', () => {
   })
 
   test('halves the additions of a filter of one sign, less what is left over', () => {
-    assert.equal(countTerms(filtersOf([1, 1, 3, 3], 1), [3, 3]), 5)
-    assert.equal(countTerms(filtersOf([2, 1, 2, 2], -1), [2, 2]), 4)
+    assert.equal(countTerms(listsOf(filtersOf([1, 1, 3, 3], 1)), 9, [3, 3]), 5)
+    assert.equal(countTerms(listsOf(filtersOf([2, 1, 2, 2], -1)), 4, [2, 2]), 4)
   })
 })
 

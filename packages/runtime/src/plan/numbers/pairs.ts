@@ -3,8 +3,8 @@
  * neighbours, a[y][x] + a[y][x+1], and of its vertical ones, a[y][x] + a[y+1][x]; one entry of a list adds one of those
  * instead of two inputs. Trained filters have many such pairs: a third of the additions of EC2T's ResNet-20 is saved.
  */
-import type { TernaryTensor } from '../../tensors.ts'
-import { levelsOfFilter } from '../../ternary-lists.ts'
+import type { SignLists } from '../../tensors.ts'
+import { levelsOfFilter } from './filter-lists.ts'
 
 /** What a list entry adds: one input, or it and its right or lower neighbour. */
 export type Term = 'one' | 'right' | 'below'
@@ -56,11 +56,11 @@ export function eachTerm(
   }
 }
 
-/** Entries of all lists of a layer. */
-export function countTerms(weight: TernaryTensor, kernel: readonly [number, number]): number {
+/** Entries of all lists of a layer whose filters have `depth` weights. */
+export function countTerms(lists: SignLists, depth: number, kernel: readonly [number, number]): number {
   let count = 0
-  for (let filter = 0; filter < weight.shape[0]!; filter++) {
-    const levels = levelsOfFilter(weight, filter)
+  for (let filter = 0; 2 * filter < lists.ends.length; filter++) {
+    const levels = levelsOfFilter(lists, filter, depth)
     for (const sign of [1, -1]) {
       eachTerm(levels, sign, kernel, () => {
         count++
