@@ -1,24 +1,43 @@
 /** Reductions, softmax and the ordering operators. */
+import type { Shape } from '../../core/index.ts'
 import type { OperatorName } from '../../graph/index.ts'
 import { int, type OnnxEmitter } from '../onnx-emitter.ts'
+import type { EngineDevice } from '../types.ts'
 import type { Rule, RuleTable } from './emission.ts'
 
 type Reduction = 'ReduceSum' | 'ReduceMean' | 'ReduceMin' | 'ReduceMax'
 
 function reduce<Name extends OperatorName & Reduction>(opType: Name): Rule<Name> {
-  return ({ e, names: [x], inputs, attributes, out }) => {
+  return ({ e, names: [x], inputs, attributes, device, out }) => {
     const { axes, keepDims } = attributes as { axes: readonly number[]; keepDims: boolean }
+    const { shape } = inputs[0]!
+    const positive = axes.map(axis => (axis < 0 ? axis + shape.length : axis))
     if (axes.length === 0) e.emit('Identity', [x!], {}, out)
-    else
-      emitReduce(
-        e,
-        opType,
-        x!,
-        axes.map(axis => (axis < 0 ? axis + inputs[0]!.shape.length : axis)),
-        keepDims,
-        out,
-      )
+    else if (!keepDims && shape.length === 2 && positive.join() === '0' && isAdditive(opType))
+      emitOverRows(e, opType, x!, shape, device, out)
+    else emitReduce(e, opType, x!, positive, keepDims, out)
   }
+}
+
+type Additive = 'ReduceSum' | 'ReduceMean'
+
+function isAdditive(opType: Reduction): opType is Additive {
+  return opType === 'ReduceSum' || opType === 'ReduceMean'
+}
+
+/** [N, C] -> [C]. On the CPU a product with a row of equal numbers: a fifth of the reduction's time on [50, 512]. */
+export function emitOverRows(
+  e: OnnxEmitter,
+  opType: Additive,
+  x: string,
+  shape: Shape,
+  device: EngineDevice,
+  out?: string,
+): string {
+  if (device !== 'cpu') return emitReduce(e, opType, x, [0], false, out)
+  const [rows, columns] = shape as [number, number]
+  const share = e.floats(new Float32Array(rows).fill(opType === 'ReduceSum' ? 1 : 1 / rows), [1, rows])
+  return e.reshape(e.emit('MatMul', [share, x]), [columns], out)
 }
 
 export function emitReduce(
