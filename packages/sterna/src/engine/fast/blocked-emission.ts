@@ -57,6 +57,7 @@ export class BlockedEmission {
   /** Bytes of the maps that one pass over another map gives, by their ONNX names. */
   readonly cheap = new Map<string, number>()
   readonly #forms = new Map<string, Map<string, Form>>()
+  readonly #made = new Map<string, string>()
   /** ONNX names of maps whose padding is known to be zero. */
   readonly #zeroTails = new Set<string>()
 
@@ -175,6 +176,13 @@ export class BlockedEmission {
     const masked = e.reshape(e.emit('Mul', [view, mask]), this.mapShape(sizes))
     this.#zeroTails.add(masked)
     return masked
+  }
+
+  /** What has been made for the same key, else what `make` gives. */
+  once(key: string, make: () => string): string {
+    const made = this.#made.get(key) ?? make()
+    this.#made.set(key, made)
+    return made
   }
 
   /** An operator of the blocked kernels. */

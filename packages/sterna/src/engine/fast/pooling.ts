@@ -21,12 +21,14 @@ function poolAxis(
 ): string {
   const [size, stride, before, after] = [kernel[at], strides[at], pads[at]!, pads[at + 2]!]
   if (size === 1 && stride === 1 && before + after === 0) return x
-  return emission.blocked(opType, [emission.e.reshape(x, view)], {
-    kernel_shape: ints([size, 1]),
-    strides: ints([stride, 1]),
-    pads: ints([before, 0, after, 0]),
-    ...more,
-  })
+  return emission.once(`${opType} ${at} ${[size, stride, before, after]} ${JSON.stringify(more)} ${x}`, () =>
+    emission.blocked(opType, [emission.e.reshape(x, view)], {
+      kernel_shape: ints([size, 1]),
+      strides: ints([stride, 1]),
+      pads: ints([before, 0, after, 0]),
+      ...more,
+    }),
+  )
 }
 
 /** Of maps as for `poolAxis`, where the windows are pairs beside each other: the first minus the second. */
@@ -68,7 +70,7 @@ function emitPool(
   if (!emission.isMap(x) || !emission.isMap(y)) return false
   const sizes = emission.sizes(x)
   const pooledSizes = emission.sizes(y)
-  // The columns first: the gradient needs the maxima of each row's windows too, and the engine merges equal nodes.
+  // The columns first: the gradient needs the maxima of each row's windows too.
   const columns = poolAxis(
     emission,
     opType,
