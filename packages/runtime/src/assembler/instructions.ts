@@ -86,6 +86,13 @@ export const i32 = {
 }
 
 export const i64 = {
+  const: (value: number): Code => byte(0x42) + signed(value),
+  mul: binary(byte(0x7e)),
+  /** Zeros come in. */
+  shiftRightUnsigned: binary(byte(0x88)),
+  fromUnsigned: unary(byte(0xad)),
+  /** The lower 32 bits. */
+  lower: unary(byte(0xa7)),
   load: load(byte(0x29), 0),
   store: store(byte(0x37), 0),
 }

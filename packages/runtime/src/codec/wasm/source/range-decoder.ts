@@ -4,6 +4,7 @@ import {
   type Code,
   get,
   i32,
+  i64,
   type Local,
   repeatWhile,
   select,
@@ -44,17 +45,12 @@ export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
   }
   const [range, point, next] = [kept('range'), kept('point'), kept('next')]
   const [end, toSeen, memory] = [loaded('end'), loaded('toSeen'), loaded('memory')]
-  const [bound, bit, probability, seen] = [number(), number(), number(), number()]
+  const [bound, bit, probability, seen, count] = [number(), number(), number(), number(), number()]
   const decide = (p: Code): Code => [
-    set(bound, p),
     set(
       bound,
-      i32.shiftRightUnsigned(
-        i32.add(
-          i32.mul(i32.shiftRightUnsigned(get(range), constant(12)), get(bound)),
-          i32.shiftRightUnsigned(i32.mul(i32.and(get(range), constant(0xfff)), get(bound)), constant(12)),
-        ),
-        constant(4),
+      i64.lower(
+        i64.shiftRightUnsigned(i64.mul(i64.fromUnsigned(get(range)), i64.fromUnsigned(p)), i64.const(16)),
       ),
     ),
     set(bit, i32.lessThan(get(point), get(bound))),
@@ -75,7 +71,8 @@ export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
     probability: context => i32.or(i32.shiftRightUnsigned(i32.load(context), constant(8)), constant(1)),
     learn: context => [
       set(probability, i32.load(get(context))),
-      set(seen, i32.load(i32.add(get(context), get(toSeen)))),
+      set(count, i32.add(get(context), get(toSeen))),
+      set(seen, i32.load(get(count))),
       set(
         bound,
         i32.shiftRightUnsigned(
@@ -93,7 +90,7 @@ export function codedDecisions(local: (type: 'i32') => Local): CodedDecisions {
         get(context),
         i32.add(get(probability), select(get(bound), i32.sub(constant(0), get(bound)), get(bit))),
       ),
-      i32.store(i32.add(get(context), get(toSeen)), i32.add(get(seen), i32.lessThan(get(seen), get(memory)))),
+      i32.store(get(count), i32.add(get(seen), i32.lessThan(get(seen), get(memory)))),
     ],
   }
 }
