@@ -43,7 +43,8 @@ function spread(shape: readonly number[], { ends, positions }: SignLists): Int8A
 /** Takes the levels of a tensor in order, piece by piece, and keeps those that are not 0: no dense copy is made. */
 export class ListSink {
   readonly #perFilter: number
-  readonly #isTurned: (filter: number) => boolean
+  /** Whether the signs of a filter are stored the other way round. */
+  readonly isTurned: (filter: number) => boolean
   readonly #ends: Uint32Array
   #positions: Uint16Array | Uint32Array
   /** Those of −1 in the current filter: they follow its +1. */
@@ -53,10 +54,9 @@ export class ListSink {
   #filter = 0
   #adopted: SignLists | undefined
 
-  /** `isTurned` says whether the signs of a filter are stored the other way round. */
   constructor(elements: number, filters: number, isTurned: (filter: number) => boolean) {
     this.#perFilter = elements / filters
-    this.#isTurned = isTurned
+    this.isTurned = isTurned
     this.#ends = new Uint32Array(2 * filters)
     const List = this.#perFilter <= 0x1_0000 ? Uint16Array : Uint32Array
     this.#positions = new List(0)
@@ -73,11 +73,6 @@ export class ListSink {
       this.#takeHere(first, levels, from + done, here)
       done += here
     }
-  }
-
-  /** Whether the signs of a filter are stored the other way round. */
-  isTurned(filter: number): boolean {
-    return this.#isTurned(filter)
   }
 
   /** Takes the lists of the whole tensor instead. */
@@ -104,7 +99,7 @@ export class ListSink {
     this.#minus = withRoom(this.#minus, this.#minusLength + count)
     const plus = this.#positions
     const minus = this.#minus
-    const plusLevel = this.#isTurned(this.#filter) ? -1 : 1
+    const plusLevel = this.isTurned(this.#filter) ? -1 : 1
     let plusLength = this.#length
     let minusLength = this.#minusLength
     for (let index = 0; index < count; index++) {

@@ -70,7 +70,6 @@ export const i32 = {
   /** Zeros come in. */
   shiftRightUnsigned: binary(byte(0x76)),
   leadingZeros: unary(byte(0x67)),
-  isZero: unary(byte(0x45)),
   eq: binary(byte(0x46)),
   lessThanSigned: binary(byte(0x48)),
   lessThan: binary(byte(0x49)), // unsigned

@@ -1,6 +1,6 @@
 /** CRC-32 as in zlib, PNG and gzip: polynomial 0xEDB88320 reflected, initial value and final xor 0xFFFFFFFF. */
 
-import { at } from '../codec/wasm/layout.ts'
+import { at, tablesAt } from '../codec/wasm/layout.ts'
 import { openWorkspace } from '../codec/wasm/workspace.ts'
 
 let table: Uint32Array | undefined
@@ -17,7 +17,7 @@ function makeTable(): Uint32Array {
 
 /** Fewer are not worth a copy into the workspace. */
 const fewBytes = 1024
-const tableAt = 256
+const tableAt = tablesAt
 const bytesAt = tableAt + 1024
 const pieceBytes = 0x1_0000 - bytesAt
 

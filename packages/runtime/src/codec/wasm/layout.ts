@@ -55,7 +55,7 @@ export const at = (word: Word): number => 4 * words.indexOf(word)
 /** `fixed`: two probabilities that do not learn; the others are context sets. */
 export const modelKinds = ['fixed', 'plane', 'kernel', 'matrix'] as const
 
-/** Behind the words: `rates` of adaptive bits, 32 bits each, or the spans of a `fast` payload. */
+/** Behind the words: `rates` of adaptive bits, 32 bits each, the spans of a `fast` payload, or the remainders of a checksum. */
 export const tablesAt: number = 4 * words.length
 
 /** Of one channel: how many weights were not zero, 16 × log2 of that, whether it has any; 32 bits each. */

@@ -117,7 +117,7 @@ export function structureProblem(step: LinearStep): string | undefined {
 }
 
 /** The bytes that a fused Relu or Clip lets through. */
-export function bytesOfBounds(bounds: Bounds | undefined, { scale, zero, max }: ActivationRange) {
+function bytesOfBounds(bounds: Bounds | undefined, { scale, zero, max }: ActivationRange) {
   const byteOf = (x: number): number => Math.min(max, Math.max(0, Math.round(x / scale) + zero))
   return { lowest: byteOf(bounds?.min ?? -Infinity), highest: byteOf(bounds?.max ?? Infinity) }
 }

@@ -15,7 +15,7 @@ export type Term = 'one' | 'right' | 'below'
  * @param has whether the weight at (ky, kx) has the sign
  * @param add called with each term
  */
-export function pairUp(
+function pairUp(
   [height, width]: readonly [number, number],
   has: (ky: number, kx: number) => boolean,
   add: (ky: number, kx: number, term: Term) => void,
