@@ -232,3 +232,18 @@ export const doWhile = (body: Code, condition: Code): Code =>
   byte(0x03, 0x40) + join(body) + join(condition) + byte(0x0d, 0, 0x0b)
 
 export const repeatWhile = (condition: Code, body: Code): Code => when(condition, doWhile(body, condition))
+
+/** The function with this index, on these operands. */
+export const call = (index: number, ...operands: readonly Code[]): Code =>
+  join(operands) + byte(0x10) + unsigned(index)
+
+/** Whole pieces of memory at once; sizes in bytes. */
+export const memory = {
+  copy: (target: Code, source: Code, size: Code): Code => join([target, source, size]) + byte(0xfc, 10, 0, 0),
+  fill: (target: Code, value: Code, size: Code): Code => join([target, value, size]) + byte(0xfc, 11, 0),
+  /** From `source` in a data segment. */
+  init: (segment: number, target: Code, source: Code, size: Code): Code =>
+    join([target, source, size]) + byte(0xfc, 8) + unsigned(segment) + byte(0),
+  /** Says that the data segment is not read again. */
+  drop: (segment: number): Code => byte(0xfc, 9) + unsigned(segment),
+}

@@ -34,21 +34,30 @@ export function defineFunction(
 
 /** The bytes of a module that imports `env.memory` and exports every function. */
 export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ parameters }) => [
-    byte(0x60),
-    vector(parameters.map(type => byte(typeCodes[type]))),
-    byte(0),
-  ])
-  const bodies = functions.map(({ locals, body }) => sized([vector(runsOf(locals)), body, byte(0x0b)]))
   const memory = sized('env') + sized('memory') + byte(2, 0, 1)
   const code = join([
-    byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0),
-    section(1, vector(types)),
+    moduleStart,
+    section(1, vector(functions.map(typeOf))),
     section(2, vector([memory])),
     section(3, vector(functions.map((_, index) => unsigned(index)))),
     section(7, vector(functions.map(({ name }, index) => [sized(name), byte(0), unsigned(index)]))),
-    section(10, vector(bodies)),
+    section(10, vector(functions.map(bodyOf))),
   ])
+  return bytesOf(code)
+}
+
+export const moduleStart: string = byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+export function typeOf({ parameters }: WasmFunction): Code {
+  return [byte(0x60), vector(parameters.map(type => byte(typeCodes[type]))), byte(0)]
+}
+
+export function bodyOf({ locals, body }: WasmFunction): Code {
+  return sized([vector(runsOf(locals)), body, byte(0x0b)])
+}
+
+/** The characters of code as bytes. */
+export function bytesOf(code: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(code.length)
   for (let i = 0; i < code.length; i++) bytes[i] = code.charCodeAt(i)
   return bytes
@@ -63,12 +72,12 @@ function runsOf(locals: readonly ValueType[]): readonly Code[] {
   ])
 }
 
-const vector = (items: readonly Code[]): Code => [unsigned(items.length), items]
+export const vector = (items: readonly Code[]): Code => [unsigned(items.length), items]
 
 /** Of bytes or an ASCII name. */
-function sized(code: Code): string {
+export function sized(code: Code): string {
   const bytes = join(code)
   return unsigned(bytes.length) + bytes
 }
 
-const section = (id: number, content: Code): Code => byte(id) + sized(content)
+export const section = (id: number, content: Code): Code => byte(id) + sized(content)

@@ -2,6 +2,7 @@
 import { SternaError } from '../errors.ts'
 import type { PackedMetadata, Preview } from '../file/types.ts'
 import type { Call } from '../kernels/wasm/binding.ts'
+import type { KernelObserver } from '../kernels/wasm/library.ts'
 import { widenTensor } from '../kernels/widen-tensor.ts'
 import type { ModelDescription } from '../plan/describe.ts'
 import type { Plan, PlannedStep } from '../plan/plan.ts'
@@ -26,7 +27,8 @@ export interface Executor {
   run(): void
 }
 
-export async function createExecutor(plan: Plan): Promise<Executor> {
+/** @param observer told of the kernels and their calls */
+export async function createExecutor(plan: Plan, observer?: KernelObserver): Promise<Executor> {
   const { model, shapes, addresses, description } = plan
   const memory = takeMemory(plan)
   const { buffer } = memory
@@ -41,7 +43,7 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
     arrays.set(name, array)
     return array
   }
-  const bound = 'grow' in memory ? await bindSteps(plan, memory) : undefined
+  const bound = 'grow' in memory ? await bindSteps(plan, memory, observer) : undefined
   const steps = plan.steps.filter(({ kernel }) => kernel.name !== 'alias')
   const plain = steps.every(planned => bound?.has(planned))
     ? undefined
@@ -62,13 +64,14 @@ export async function createExecutor(plan: Plan): Promise<Executor> {
 async function bindSteps(
   plan: Plan,
   memory: WebAssembly.Memory,
+  observer: KernelObserver | undefined,
 ): Promise<ReadonlyMap<PlannedStep, Call> | undefined> {
   const onBytes = ({ step }: PlannedStep): boolean => step.kind === 'bytes'
   const inNumbers = (planned: PlannedStep): boolean =>
     !onBytes(planned) && planned.kernel.name !== 'alias' && planned.kernel.name !== 'reference'
   const bytes = plan.steps.some(onBytes) ? await parts.bytes() : undefined
   const numbers = plan.steps.some(inNumbers) ? await parts.numbers() : undefined
-  return (bytes ?? numbers)?.bindKernels(plan, memory, { bytes, numbers })
+  return (bytes ?? numbers)?.bindKernels(plan, memory, { bytes, numbers }, observer)
 }
 
 /** On its own, lest the plan be held as long as the session. */

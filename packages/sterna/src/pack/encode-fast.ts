@@ -21,22 +21,34 @@ export function encodeFast(tensor: StoredTernary): Uint8Array {
 
 function encode({ shape, layout, magnitudes, assignment }: StoredTernary, one: boolean): Uint8Array {
   const { rows, columns, weights } = fastBlocks(shape)
-  const block = rows * columns
   const padded = new Int8Array(weights)
   padded.set(assignment)
+  const out = new ByteWriter()
+  out.u8(magnitudeLayouts.indexOf(layout) | (one ? oneContextFlag : 0))
+  for (const bits of magnitudes) out.u16(bits)
+  out.bytes(encodeStates(padded, rows, columns, one))
+  return out.finish()
+}
+
+/**
+ * The frequencies of each context, 12 bits for 0 and 12 for +1, then the four states, then the string they go on with.
+ * @param levels −1, 0 or +1 in blocks of rows × columns, a multiple of four blocks
+ * @param one whether one context serves all
+ */
+export function encodeStates(levels: Int8Array, rows: number, columns: number, one: boolean): Uint8Array {
+  const weights = levels.length
+  const block = rows * columns
   const contexts = new Uint8Array(weights)
   const counts = new Float64Array(3 * fastContexts)
   for (let index = 0; index < weights; index++) {
     const place = index % block
-    const left = place % columns > 0 ? padded[index - 1]! : 0
-    const up = place >= columns ? padded[index - columns]! : 0
+    const left = place % columns > 0 ? levels[index - 1]! : 0
+    const up = place >= columns ? levels[index - columns]! : 0
     const context = one ? 0 : 3 * left + up + 4
     contexts[index] = context
-    counts[3 * context + symbolOf(padded[index]!)]! += 1
+    counts[3 * context + symbolOf(levels[index]!)]! += 1
   }
   const out = new ByteWriter()
-  out.u8(magnitudeLayouts.indexOf(layout) | (one ? oneContextFlag : 0))
-  for (const bits of magnitudes) out.u16(bits)
   const begins = new Int32Array(4 * fastContexts)
   for (let context = 0; context < (one ? 1 : fastContexts); context++) {
     const [zero, positive] = frequencies(counts.subarray(3 * context, 3 * context + 3))
@@ -51,7 +63,7 @@ function encode({ shape, layout, magnitudes, assignment }: StoredTernary, one: b
     for (let place = block - 1; place >= 0; place--) {
       for (let lane = fastLanes - 1; lane >= 0; lane--) {
         const index = base + lane * block + place
-        const at = 4 * contexts[index]! + symbolOf(padded[index]!)
+        const at = 4 * contexts[index]! + symbolOf(levels[index]!)
         const begin = begins[at]!
         const frequency = begins[at + 1]! - begin
         let state = states[lane]!

@@ -8,6 +8,7 @@ export {
 } from './compare-codings.ts'
 export { detectTernary } from './detect-ternary.ts'
 export { diffSterna, type FlippedLevels, type SternaDiff, type TensorDiff } from './diff.ts'
+export { encodeStates } from './encode-fast.ts'
 export { encodeTensor, type Profile } from './encode-tensor.ts'
 export { entropyBits } from './entropy.ts'
 export { type CodingMeasurement, type CodingSpeed, measureCodings } from './measure-codings.ts'

@@ -1,6 +1,6 @@
 import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import type { Binding, Call } from './binding.ts'
-import { Library } from './library.ts'
+import { type KernelObserver, Library } from './library.ts'
 
 /** Binds the steps on bytes, and those in numbers; absent where a plan has none. */
 export interface Binders {
@@ -13,10 +13,11 @@ export async function bindKernels(
   plan: Plan,
   memory: WebAssembly.Memory,
   { bytes, numbers }: Binders,
+  observer?: KernelObserver,
 ): Promise<ReadonlyMap<PlannedStep, Call>> {
   const { buffer } = memory
   bytes?.fillPlaces(plan, buffer)
-  const library = new Library()
+  const library = new Library(observer)
   const bindings = new Map<PlannedStep, Binding>()
   for (const planned of plan.steps) {
     const { step } = planned

@@ -6,7 +6,7 @@ import type { Plan, PlannedStep } from '../../plan/plan.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import { type Binding, type BindingContext, bindCall } from './binding.ts'
-import { bindMoves, copyPlanes, mergeAxes } from './copies.ts'
+import { bindMoves, copyPlanes, emitFill, mergeAxes } from './copies.ts'
 import { emitDenseTile } from './dense-tiles.ts'
 import type { Epilogue } from './epilogue.ts'
 import { emitGather } from './gather.ts'
@@ -25,7 +25,7 @@ import { emitTile, type TileSpec } from './tiles.ts'
 
 /** Writes a step's weights and asks for its functions; undefined where no SIMD kernel was planned. */
 export function bindStep(context: BindingContext): Binding | undefined {
-  const { plan, planned, buffer, library } = context
+  const { plan, planned, library } = context
   const { kernel, step } = planned
   const output = plan.addresses.get(step.output)!
   const outputBytes = 4 * sizeOf(plan.shapes.get(step.output)!)
@@ -43,8 +43,10 @@ export function bindStep(context: BindingContext): Binding | undefined {
       const copy = library.request(emitCopy, undefined)
       const { fill, moves } = kernel.movement
       const merged = moves.map(move => ({ source: inputs[move.input]!, move: mergeAxes(move) }))
-      const target = new Float32Array(buffer, output, outputBytes / 4)
-      return bindMoves(copy, merged, output, target, fill)
+      const vector =
+        fill === undefined ? undefined : [...new Uint8Array(new Float32Array(4).fill(fill).buffer)]
+      const filling = vector && bindCall(library.request(emitFill, vector), output, output + outputBytes)
+      return bindMoves(copy, merged, output, 4, filling)
     }
     case 'clip': {
       const clip = library.request(emitClip, kernel.bounds)
@@ -126,7 +128,7 @@ function residualAddress(plan: Plan, step: PlannedStep['step']): number {
 }
 
 /** A fully connected layer reads its inputs in order; a window reads where its layout says. */
-function inputOffsets(planned: PlannedStep, layout: WindowLayout | undefined): InputOffsets {
+export function inputOffsets(planned: PlannedStep, layout: WindowLayout | undefined): InputOffsets {
   const { depth, filters, convolution } = planned.step as LinearStep
   const ofWeights = new Uint32Array(depth)
   if (convolution === undefined || layout === undefined) {

@@ -1,3 +1,5 @@
+import { advance, get, i32, repeatWhile, v128 } from '../../assembler/instructions.ts'
+import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import type { Move } from '../../plan/moves.ts'
 import type { PlaneCopy, WindowLayout } from '../../plan/numbers/window.ts'
 import type { Binding } from './binding.ts'
@@ -35,6 +37,17 @@ function copyPlane(
   )
 }
 
+/** Call with (output, end of output): the same sixteen bytes everywhere, before moves that do not cover it. */
+export function emitFill(name: string, bytes: readonly number[]): WasmFunction {
+  return defineFunction(name, ['i32', 'i32'], parameters => {
+    const [output, end] = parameters as Locals<2>
+    return repeatWhile(i32.lessThan(get(output), get(end)), [
+      v128.store(get(output), v128.constant(bytes)),
+      advance(output, i32.const(16)),
+    ])
+  })
+}
+
 interface Axis {
   readonly size: number
   readonly source: number
@@ -43,20 +56,22 @@ interface Axis {
 
 /**
  * Carries out moves to `target`.
- * @param whole the target's memory, to be filled with `fill` beforehand where the moves do not cover it
+ * @param size bytes of an element
+ * @param fill what goes before, where the moves do not cover the target
  */
 export function bindMoves(
   copy: () => KernelFunction,
   moves: readonly { readonly source: number; readonly move: MergedMove }[],
   target: number,
-  whole: Float32Array | Uint8Array,
-  fill: number | undefined,
+  size: number,
+  fill: Binding | undefined,
 ): Binding {
   return () => {
     const run = copy()
+    const fillTarget = fill?.()
     return () => {
-      if (fill !== undefined) whole.fill(fill)
-      for (const { source, move } of moves) copyMove(run, move, source, target, whole.BYTES_PER_ELEMENT)
+      fillTarget?.()
+      for (const { source, move } of moves) copyMove(run, move, source, target, size)
     }
   }
 }

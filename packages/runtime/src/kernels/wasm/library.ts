@@ -7,10 +7,21 @@ export type KernelFunction = (...numbers: number[]) => void
 
 type Emit<Options> = (name: string, options: Options) => WasmFunction
 
+/** Told of every function that is written, and of every call before it is made. */
+export interface KernelObserver {
+  written(kernel: WasmFunction): void
+  called(name: string, numbers: readonly number[]): void
+}
+
 export class Library {
   #functions: WasmFunction[] = []
   readonly #names = new Map<unknown, Map<string, string>>()
   #exports: WebAssembly.Exports = {}
+  readonly #observer: KernelObserver | undefined
+
+  constructor(observer?: KernelObserver) {
+    this.#observer = observer
+  }
 
   /**
    * Asks for the function that `emit` writes for these options.
@@ -23,9 +34,19 @@ export class Library {
     const name = names.get(key) ?? `${this.#functions.length}`
     if (!names.has(key)) {
       names.set(key, name)
-      this.#functions.push(emit(name, options))
+      const written = emit(name, options)
+      this.#functions.push(written)
+      this.#observer?.written(written)
     }
-    return () => this.#exports[name] as KernelFunction
+    return () => {
+      const kernel = this.#exports[name] as KernelFunction
+      const observer = this.#observer
+      if (observer === undefined) return kernel
+      return (...numbers) => {
+        observer.called(name, numbers)
+        kernel(...numbers)
+      }
+    }
   }
 
   /** Compiles what was asked for, and forgets how it was written: calls may hold on to the library. */

@@ -9,8 +9,9 @@ const constant = i32.const
 /**
  * Call with (levels, rounds of four blocks, rows and columns of a block, spans). All levels must be 0; those of a round follow
  * each other block by block.
+ * @param wordsAt where the words of the layout lie
  */
-export function emitStates(name: string): WasmFunction {
+export function emitStates(name: string, wordsAt = 0): WasmFunction {
   return defineFunction(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (parameters, local) => {
     const [levels, rounds, rows, columns, spans] = parameters as Locals<5>
     const number = (): Local => local('i32')
@@ -78,9 +79,9 @@ export function emitStates(name: string): WasmFunction {
         advance(next, constant(2)),
       ])
     return [
-      lanes.map(({ state, word }) => set(state, i32.load(constant(0), at(word)))),
-      set(next, i32.load(constant(0), at('next'))),
-      set(end, i32.load(constant(0), at('end'))),
+      lanes.map(({ state, word }) => set(state, i32.load(constant(wordsAt), at(word)))),
+      set(next, i32.load(constant(wordsAt), at('next'))),
+      set(end, i32.load(constant(wordsAt), at('end'))),
       set(block, i32.mul(get(rows), get(columns))),
       repeatWhile(get(rounds), [
         set(row, get(rows)),
@@ -102,8 +103,8 @@ export function emitStates(name: string): WasmFunction {
         advance(levels, i32.mul(get(block), constant(3))),
         advance(rounds, constant(-1)),
       ]),
-      lanes.map(({ state, word }) => i32.store(constant(0), get(state), at(word))),
-      i32.store(constant(0), get(next), at('next')),
+      lanes.map(({ state, word }) => i32.store(constant(wordsAt), get(state), at(word))),
+      i32.store(constant(wordsAt), get(next), at('next')),
     ]
   })
 }

@@ -12,7 +12,7 @@ import type {
 import { denseTile } from '../../../plan/integer/fit.ts'
 import type { Plan } from '../../../plan/plan.ts'
 import { type Binding, type BindingContext, bindCall, bindInOrder } from '../binding.ts'
-import { bindMoves, mergeAxes } from '../copies.ts'
+import { bindMoves, emitFill, mergeAxes } from '../copies.ts'
 import { emitByteCopy, emitRowCopy, widestRow } from './byte-copy.ts'
 import { emitByteGather } from './byte-gather.ts'
 import { emitPlaceEntries, placeEntries, writeByteLists } from './byte-lists.ts'
@@ -273,14 +273,16 @@ function bindSpread(
 }
 
 function bindMove(
-  { plan, buffer, library }: BindingContext,
+  { plan, library }: BindingContext,
   { sources, target, movement }: Extract<ByteOperation, { readonly op: 'move' }>,
 ): Binding {
   const moves = movement.moves.map(move => ({
     source: mapAddress(plan, sources[move.input]!),
     move: mergeAxes(move),
   }))
-  const whole = new Uint8Array(buffer, placeAddress(plan, target), target.layout.bytes)
-  const copy = library.request(emitByteCopy, undefined)
-  return bindMoves(copy, moves, mapAddress(plan, target), whole, movement.fill)
+  const { fill } = movement
+  const whole = placeAddress(plan, target)
+  const vector = fill === undefined ? undefined : new Array<number>(16).fill(fill)
+  const filling = vector && bindCall(library.request(emitFill, vector), whole, whole + target.layout.bytes)
+  return bindMoves(library.request(emitByteCopy, undefined), moves, mapAddress(plan, target), 1, filling)
 }

@@ -1,0 +1,1 @@
+export { exportWasm, type WasmExport } from './wasm/export-wasm.ts'

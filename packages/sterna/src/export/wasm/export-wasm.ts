@@ -1,0 +1,70 @@
+/**
+ * A packed network as one WebAssembly module: the kernels that the planner chose for it, its weights, coded, and the
+ * sequence of calls. Nothing is planned, read or written when it is used: instantiating it decodes the weights, `run`
+ * computes one image.
+ */
+import type { LoadOptions, ModelDescription, PackedModel } from 'sterna-runtime'
+import {
+  assembleProgram,
+  type CompiledNote,
+  compiledNoteName,
+  compiledNoteVersion,
+  recordModel,
+  ternaryRegions,
+} from 'sterna-runtime/compile'
+import { codeRegions } from './code-regions.ts'
+import { emitLoad } from './emit-load.ts'
+import { emitRun } from './emit-run.ts'
+import { literalSegments } from './literal-segments.ts'
+import { planScratch } from './scratch.ts'
+
+export interface WasmExport {
+  readonly bytes: Uint8Array
+  /** How many of them go where. */
+  readonly parts: {
+    /** Coded levels of ternary layers. */
+    readonly levels: number
+    /** Everything else that lies in memory at the start: magnitudes, biases, layers that are not ternary, masks. */
+    readonly data: number
+    /** Functions, and what says where inputs and outputs lie. */
+    readonly code: number
+  }
+  /** What an instance takes. */
+  readonly memoryBytes: number
+  readonly description: ModelDescription
+}
+
+const pageBytes = 0x1_0000
+
+/** @throws SternaError as `recordModel` does */
+export async function exportWasm(
+  model: PackedModel,
+  options: Pick<LoadOptions, 'arithmetic'> = {},
+): Promise<WasmExport> {
+  const { plan, image, functions, calls, inputs, outputs, metadata } = await recordModel(model, options)
+  const { regions, strings } = codeRegions(ternaryRegions(plan))
+  const scratch = planScratch(image.length, regions)
+  const segments = literalSegments(image, regions)
+  const called = new Set(calls.map(({ name }) => name))
+  const all = [...emitLoad('load', regions, scratch), ...functions.filter(({ name }) => called.has(name))]
+  all.push(emitRun('run', calls, all))
+  const { version, name } = { version: compiledNoteVersion, name: model.name } as const
+  const note: CompiledNote = { version, name, inputs, outputs, metadata }
+  const pages = Math.ceil(scratch.end / pageBytes)
+  const bytes = assembleProgram({
+    functions: all,
+    exported: ['run'],
+    start: 'load',
+    pages,
+    passive: strings,
+    segments,
+    note: { name: compiledNoteName, bytes: new TextEncoder().encode(JSON.stringify(note)) },
+  })
+  const [levels, data] = [strings.length, segments.reduce((sum, segment) => sum + segment.bytes.length, 0)]
+  return {
+    bytes,
+    parts: { levels, data, code: bytes.length - levels - data },
+    memoryBytes: pages * pageBytes,
+    description: plan.description,
+  }
+}
