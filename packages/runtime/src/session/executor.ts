@@ -6,25 +6,15 @@ import type { KernelObserver } from '../kernels/wasm/library.ts'
 import { widenTensor } from '../kernels/widen-tensor.ts'
 import type { ModelDescription } from '../plan/describe.ts'
 import type { Plan, PlannedStep } from '../plan/plan.ts'
-import { type Shape, sizeOf } from '../plan/shape.ts'
+import { sizeOf } from '../plan/shape.ts'
 import { parts } from './parts.ts'
-
-/** An input, to be written before a run, or an output, to be read after it. */
-export interface Value {
-  readonly name: string
-  readonly shape: Shape
-  readonly data: Float32Array
-}
+import type { ImageRunner, Value } from './run-images.ts'
 
 /** A model that is ready to run. Of the model itself it holds what a session tells, not the weights. */
-export interface Executor {
+export interface Executor extends ImageRunner {
   readonly description: ModelDescription
   readonly metadata: PackedMetadata
   readonly preview: Preview | undefined
-  readonly inputs: readonly Value[]
-  readonly outputs: readonly Value[]
-  /** Runs one image. */
-  run(): void
 }
 
 /** @param observer told of the kernels and their calls */

@@ -1,2 +1,3 @@
+export type { Classification, ImageSession, Port, RunInput, RunOutput, RunResult } from './image-session.ts'
 export { describeModel, type LoadOptions, load, loadModel } from './load.ts'
-export type { Classification, Port, RunInput, RunOutput, RunResult, Session } from './session.ts'
+export type { Session } from './session.ts'

@@ -5,6 +5,7 @@ import { compareCommand } from './commands/compare.ts'
 import { dataCommand } from './commands/data.ts'
 import { diffCommand } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
+import { exportCommand } from './commands/export.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { packCommand } from './commands/pack.ts'
 import { quickstartCommand } from './commands/quickstart.ts'
@@ -34,6 +35,7 @@ const commands = [
   packCommand,
   inspectCommand,
   diffCommand,
+  exportCommand,
   runCommand,
   dataCommand,
   benchCommand,

@@ -2,6 +2,7 @@
 
 import { assembleModule, type WasmFunction } from '../../assembler/module.ts'
 import { SternaError } from '../../errors.ts'
+import { compileModule } from './compile-module.ts'
 
 export type KernelFunction = (...numbers: number[]) => void
 
@@ -55,23 +56,11 @@ export class Library {
     this.#functions = []
     this.#names.clear()
     try {
-      const module = compileNow(bytes) ?? (await WebAssembly.compile(bytes))
+      const module = await compileModule(bytes)
       this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports
     } catch (cause) {
       throw new SternaError('engine/unavailable', 'this host refuses to compile WebAssembly', { cause })
     }
-  }
-}
-
-/**
- * A module of some kilobytes compiles in less time than another thread takes to be free for it; some browsers refuse to do
- * so on a page's own thread.
- */
-function compileNow(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined {
-  try {
-    return new WebAssembly.Module(bytes)
-  } catch {
-    return undefined
   }
 }
 

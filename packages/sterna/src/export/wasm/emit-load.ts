@@ -18,10 +18,16 @@ import {
   type ListForm,
   listParameters,
 } from './emit-expansion.ts'
+import type { Fill } from './plan-literals.ts'
 import type { Scratch } from './scratch.ts'
 
 /** The function `name` comes last; those before it are what it calls. */
-export function emitLoad(name: string, coded: readonly CodedRegion[], scratch: Scratch): WasmFunction[] {
+export function emitLoad(
+  name: string,
+  coded: readonly CodedRegion[],
+  fills: readonly Fill[],
+  scratch: Scratch,
+): WasmFunction[] {
   const functions: WasmFunction[] = []
   const indices = new Map<string, number>()
   const indexOf = (key: string, emit: (name: string) => WasmFunction): number => {
@@ -80,5 +86,8 @@ export function emitLoad(name: string, coded: readonly CodedRegion[], scratch: S
     const given = [filters, filterBytes, rounds, rows, columns, depth, address, blockBytes]
     return [opened, call(bits, ...given.map(i32.const))]
   })
-  return [...functions, defineFunction(name, [], () => [bodies, memory.drop(0)])]
+  const filling = fills.map(({ address, value, length }) =>
+    memory.fill(i32.const(address), i32.const(value), i32.const(length)),
+  )
+  return [...functions, defineFunction(name, [], () => [filling, bodies, memory.drop(0)])]
 }

@@ -12,10 +12,11 @@ import {
   recordModel,
   ternaryRegions,
 } from 'sterna-runtime/compile'
+import { SternaError } from '../../core/index.ts'
 import { codeRegions } from './code-regions.ts'
 import { emitLoad } from './emit-load.ts'
 import { emitRun } from './emit-run.ts'
-import { literalSegments } from './literal-segments.ts'
+import { planLiterals } from './plan-literals.ts'
 import { planScratch } from './scratch.ts'
 
 export interface WasmExport {
@@ -36,7 +37,9 @@ export interface WasmExport {
 
 const pageBytes = 0x1_0000
 
-/** @throws SternaError as `recordModel` does */
+/**
+ * @throws SternaError as `recordModel` does, `internal` where an instance's memory is not what a session's is
+ */
 export async function exportWasm(
   model: PackedModel,
   options: Pick<LoadOptions, 'arithmetic'> = {},
@@ -44,12 +47,20 @@ export async function exportWasm(
   const { plan, image, functions, calls, inputs, outputs, metadata } = await recordModel(model, options)
   const { regions, strings } = codeRegions(ternaryRegions(plan))
   const scratch = planScratch(image.length, regions)
-  const segments = literalSegments(image, regions)
+  const { segments, fills } = planLiterals(image, regions)
   const called = new Set(calls.map(({ name }) => name))
-  const all = [...emitLoad('load', regions, scratch), ...functions.filter(({ name }) => called.has(name))]
+  const all = [
+    ...emitLoad('load', regions, fills, scratch),
+    ...functions.filter(({ name }) => called.has(name)),
+  ]
   all.push(emitRun('run', calls, all))
-  const { version, name } = { version: compiledNoteVersion, name: model.name } as const
-  const note: CompiledNote = { version, name, inputs, outputs, metadata }
+  const note: CompiledNote = {
+    version: compiledNoteVersion,
+    name: model.name,
+    inputs,
+    outputs,
+    metadata,
+  }
   const pages = Math.ceil(scratch.end / pageBytes)
   const bytes = assembleProgram({
     functions: all,
@@ -60,6 +71,7 @@ export async function exportWasm(
     segments,
     note: { name: compiledNoteName, bytes: new TextEncoder().encode(JSON.stringify(note)) },
   })
+  await verify(bytes, image)
   const [levels, data] = [strings.length, segments.reduce((sum, segment) => sum + segment.bytes.length, 0)]
   return {
     bytes,
@@ -67,4 +79,16 @@ export async function exportWasm(
     memoryBytes: pages * pageBytes,
     description: plan.description,
   }
+}
+
+/** What an instance makes of its coded weights has to be what the planner's kernels were given, byte for byte. */
+async function verify(bytes: Uint8Array<ArrayBuffer>, image: Uint8Array): Promise<void> {
+  const { instance } = await WebAssembly.instantiate(bytes)
+  const made = new Uint8Array((instance.exports.memory as WebAssembly.Memory).buffer)
+  const wrong = image.findIndex((byte, address) => made[address] !== byte)
+  if (wrong === -1) return
+  throw new SternaError(
+    'internal',
+    `the module has ${made[wrong]} at ${wrong} of its memory, not ${image[wrong]}`,
+  )
 }

@@ -1,0 +1,123 @@
+/** Networks as WebAssembly modules of their own compute what sessions of their files compute. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { load as loadCompiled } from '../packages/runtime/dist/compiled/index.js'
+import { loadModel, SternaError } from '../packages/runtime/dist/index.js'
+import {
+  createRandom,
+  lenet5,
+  randomArray,
+  resnet20,
+} from '../packages/runtime/dist/kernels/testing/models.js'
+import { Random } from '../packages/sterna/dist/core/index.js'
+import { exportWasm } from '../packages/sterna/dist/export/index.js'
+import { randomNetwork } from '../scripts/fuzz/networks.mjs'
+import { withRanges } from './with-ranges.mjs'
+
+const sizeOf = shape => shape.reduce((a, b) => a * b, 1)
+
+/** Compares two images, the second on the memory that the first left; returns the kernels that computed them. */
+async function compare(model, options, random) {
+  const session = await loadModel(model, options)
+  const { bytes } = await exportWasm(model, options)
+  const compiled = await loadCompiled(bytes)
+  assert.deepEqual(
+    [compiled.name, compiled.inputs, compiled.outputs, compiled.metadata],
+    [session.name, session.inputs, session.outputs, session.metadata],
+  )
+  const inputs = Object.fromEntries(
+    session.inputs.map(({ name, shape }) => [name, randomArray(random, 2 * sizeOf(shape))]),
+  )
+  assert.deepEqual(compiled.run(inputs), session.run(inputs))
+  return { bytes, kernels: session.describe().layers.map(({ kernel }) => kernel) }
+}
+
+describe('a compiled network gives what its session gives, bit for bit,', () => {
+  test('whatever its layers are', async t => {
+    const random = new Random(7)
+    const inputs = createRandom(8)
+    const seen = new Set()
+    let refused = 0
+    for (let count = 0; count < 300; count++) {
+      const model = randomNetwork(random)
+      for (const arithmetic of model.activations === undefined ? ['f32'] : ['f32', 'int']) {
+        try {
+          const { kernels } = await compare(model, { arithmetic }, inputs)
+          for (const kernel of kernels) seen.add(kernel)
+        } catch (error) {
+          if (!(error instanceof SternaError)) throw error
+          assert.match(error.message, /no WebAssembly kernel computes/)
+          refused++
+        }
+      }
+    }
+    t.diagnostic(`${refused} of 300 networks have a node that only plain JavaScript computes`)
+    assert.ok(refused < 150)
+    for (const kernel of ['add-lists', 'gather-lists', 'byte-lists', 'byte-lookup', 'byte-gather'])
+      assert.ok(seen.has(kernel), `${kernel} among ${[...seen]}`)
+  })
+
+  test('at every share of zeros: with sums of neighbours, of long filters in parts', async () => {
+    const random = createRandom(3)
+    for (const zeros of [0, 0.3, 0.64, 0.9, 0.99]) {
+      for (const model of [resnet20(zeros), lenet5(zeros)]) {
+        await compare(model, { arithmetic: 'f32' }, random)
+        await compare(withRanges(model), { arithmetic: 'int' }, random)
+      }
+    }
+  })
+})
+
+test('weights stay coded in a compiled network', async () => {
+  const { bytes, parts } = await exportWasm(withRanges(resnet20(0.64)))
+  assert.ok(parts.levels < 46_000, `${parts.levels} bytes of levels`)
+  assert.equal(parts.levels + parts.data + parts.code, bytes.length)
+  assert.ok(parts.data + parts.code < 55_000, `${parts.data} + ${parts.code}`)
+})
+
+describe('what is no compiled network is refused with its reason:', () => {
+  const refuses = async (source, code, message) =>
+    assert.rejects(loadCompiled(source), error => {
+      assert.ok(error instanceof SternaError, `${error}`)
+      assert.equal(error.code, code)
+      assert.match(error.message, message)
+      return true
+    })
+  const moduleWith = note => {
+    const section = [6, ...new TextEncoder().encode(`sterna${note}`)]
+    const size = [(section.length & 0x7f) | 0x80, section.length >> 7]
+    return new Uint8Array([
+      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...(note === undefined ? [] : [0, ...size, ...section]),
+    ])
+  }
+
+  test('no bytes, other bytes, another module', async () => {
+    await refuses('digits.wasm', 'usage/input', /bytes of a WebAssembly module/)
+    await refuses(new Uint8Array(8), 'file/bad-magic', /not a WebAssembly module/)
+    await refuses(moduleWith(undefined), 'file/bad-magic', /not written by `sterna export`/)
+  })
+
+  test('a cut one, and one that describes itself wrongly', async () => {
+    const { bytes } = await exportWasm(lenet5(0.9))
+    await refuses(bytes.subarray(0, bytes.length >> 1), 'engine/unavailable', /refuses to compile/)
+    await refuses(moduleWith('{'), 'file/damaged', /not JSON/)
+    await refuses(moduleWith('null'), 'file/unsupported', /version 1/)
+    await refuses(moduleWith('{"version":2}'), 'file/unsupported', /found 2/)
+    await refuses(moduleWith('{"version":1}'), 'file/damaged', /no inputs, outputs or metadata/)
+    const list = '[{"name":"x","shape":[9],"address":4}]'
+    await refuses(
+      moduleWith(`{"version":1,"inputs":${list},"outputs":${list},"metadata":{}}`),
+      'file/damaged',
+      /among its exports/,
+    )
+  })
+
+  test('it takes a module that was compiled before, and an ArrayBuffer', async () => {
+    const { bytes } = await exportWasm(lenet5(0.9))
+    const image = randomArray(createRandom(1), 784)
+    const expected = (await loadCompiled(bytes)).run(image)
+    assert.deepEqual((await loadCompiled(await WebAssembly.compile(bytes))).run(image), expected)
+    assert.deepEqual((await loadCompiled(bytes.slice().buffer)).run(image), expected)
+  })
+})
