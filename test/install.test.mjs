@@ -5,7 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { readSterna } from '../packages/runtime/dist/index.js'
 import { resnet20 } from '../packages/runtime/dist/kernels/testing/models.js'
+import { exportWasm } from '../packages/sterna/dist/export/index.js'
 import { writeSterna } from '../packages/sterna/dist/pack/index.js'
 import { root } from './repository.mjs'
 
@@ -13,23 +15,28 @@ const project = mkdtempSync(path.join(tmpdir(), 'sterna-install-'))
 const program = `
 import { readFile } from 'node:fs/promises'
 import { load, type LoadOptions, type Session, SternaError } from 'sterna-runtime'
+import { type ImageSession, load as loadCompiled } from 'sterna-runtime/compiled'
 import { formatVersion } from 'sterna-runtime/format'
 
 const options: LoadOptions = { arithmetic: 'f32', threads: 2 }
 const session: Session = await load(await readFile('model.sterna'), options)
 const { output, shape } = await session.runBatch(new Float32Array(2 * 3072))
 const { layers } = session.describe()
+const compiled: ImageSession = await loadCompiled(await readFile('model.wasm'))
+const same: boolean = compiled.run(new Float32Array(3072)).output.every((value, i) => value === output[i])
 const code: string = await load(new Uint8Array(3)).then(() => 'none', error => (error instanceof SternaError ? error.code : 'other'))
-console.log(JSON.stringify({ length: output.length, shape, layers: layers.length, code, formatVersion }))
+console.log(JSON.stringify({ length: output.length, shape, layers: layers.length, same, code, formatVersion }))
 `
 
-before(() => {
+before(async () => {
   npm('pack', '--ignore-scripts', '--pack-destination', project, '-w', 'packages/runtime')
   const [archive] = readdirSync(project)
   const folder = path.join(project, 'app')
   mkdirSync(folder)
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "app", "private": true, "type": "module" }')
-  writeFileSync(path.join(folder, 'model.sterna'), writeSterna(resnet20(0.9)))
+  const bytes = writeSterna(resnet20(0.9))
+  writeFileSync(path.join(folder, 'model.sterna'), bytes)
+  writeFileSync(path.join(folder, 'model.wasm'), (await exportWasm(readSterna(bytes).model)).bytes)
   writeFileSync(path.join(folder, 'app.ts'), program)
   npm('install', '--offline', '--no-audit', '--no-fund', '--prefix', folder, path.join(project, archive))
 })
@@ -56,10 +63,11 @@ for (const [module, resolution] of [
 }
 
 test('compiled, it runs', () => {
-  const { length, shape, layers, code, formatVersion } = JSON.parse(run('out/app.js'))
+  const { length, shape, layers, same, code, formatVersion } = JSON.parse(run('out/app.js'))
   assert.equal(length, 20)
   assert.deepEqual(shape, [2, 10])
   assert.ok(layers > 20)
+  assert.ok(same)
   assert.equal(code, 'file/bad-magic')
   assert.equal(formatVersion, 1)
 })

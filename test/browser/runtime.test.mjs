@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { load } from '../../packages/runtime/dist/index.node.js'
+import * as compiled from '../../packages/runtime/dist/compiled/index.js'
+import { load, readSterna } from '../../packages/runtime/dist/index.node.js'
 import {
   createRandom,
   lenet5,
   randomArray,
   resnet20,
 } from '../../packages/runtime/dist/kernels/testing/models.js'
+import { exportWasm } from '../../packages/sterna/dist/export/index.js'
 import { writeSterna } from '../../packages/sterna/dist/pack/index.js'
 import { root } from '../repository.mjs'
 import { withRanges } from '../with-ranges.mjs'
@@ -17,10 +19,16 @@ import { serve } from './server.mjs'
 
 const runtime = path.join(root, 'packages/runtime/dist')
 
+const fileOf = async (model, input) => {
+  const bytes = writeSterna(model)
+  const { bytes: module } = await exportWasm(readSterna(bytes).model)
+  return { bytes, module, input }
+}
+
 /** Two images for each network: a session is used more than once. */
 const files = {
-  lenet5: { bytes: writeSterna(lenet5(0.9)), input: randomArray(createRandom(1), 2 * 784) },
-  resnet20: { bytes: writeSterna(withRanges(resnet20(0.64))), input: randomArray(createRandom(2), 2 * 3072) },
+  lenet5: await fileOf(lenet5(0.9), randomArray(createRandom(1), 2 * 784)),
+  resnet20: await fileOf(withRanges(resnet20(0.64)), randomArray(createRandom(2), 2 * 3072)),
 }
 
 /** File and options of every session compared. */
@@ -31,10 +39,12 @@ const runs = [
   ['resnet20', {}],
   ['resnet20', { threads: 2 }],
 ]
+/** Networks that are compiled, of the runs above. */
+const compiledRuns = { lenet5: 0, resnet20: 3 }
 
 /** What the page, which has an import map, and its worker, which has none, run; bits tell −0 from 0. */
 const runAll = `
-export async function runAll({ load, SternaError }, runs) {
+export async function runAll({ load, SternaError }, compiled, runs) {
   const bytesOf = async address => (await fetch(address)).arrayBuffer()
   const results = []
   for (const [name, options] of runs) {
@@ -44,21 +54,33 @@ export async function runAll({ load, SternaError }, runs) {
     results.push({ kernels, arithmetic, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
     session.close()
   }
+  const modules = []
+  for (const name of ['lenet5', 'resnet20']) {
+    try {
+      const session = await compiled.load(await bytesOf('/' + name + '.wasm'))
+      const { output } = session.run(new Float32Array(await bytesOf('/' + name + '.input')))
+      modules.push([...new Uint32Array(output.buffer)])
+    } catch (error) {
+      modules.push(error instanceof compiled.SternaError ? error.code : String(error))
+    }
+  }
   const refused = await load(new Uint8Array(40)).catch(error => error)
-  return { results, refused: refused instanceof SternaError ? refused.code : String(refused) }
+  return { results, modules, refused: refused instanceof SternaError ? refused.code : String(refused) }
 }
 `
 const worker = `
+import * as compiled from './runtime/compiled/index.js'
 import * as runtime from './runtime/index.js'
 import { runAll } from './run-all.mjs'
-addEventListener('message', async ({ data }) => postMessage(await runAll(runtime, data)))
+addEventListener('message', async ({ data }) => postMessage(await runAll(runtime, compiled, data)))
 `
 const page = `<!doctype html><title>sterna-runtime</title>
 <script type="importmap">{ "imports": { "sterna-runtime": "/runtime/index.js" } }</script>
 <script type="module">
   import * as runtime from 'sterna-runtime'
+  import * as compiled from './runtime/compiled/index.js'
   import { runAll } from './run-all.mjs'
-  window.runHere = runs => runAll(runtime, runs)
+  window.runHere = runs => runAll(runtime, compiled, runs)
   window.runInWorker = runs => new Promise((resolve, reject) => {
     const worker = new Worker('/worker.mjs', { type: 'module' })
     worker.onmessage = ({ data }) => resolve(data)
@@ -74,8 +96,9 @@ const site = {
     '/run-all.mjs': runAll,
     '/worker.mjs': worker,
     ...Object.fromEntries(
-      Object.entries(files).flatMap(([name, { bytes, input }]) => [
+      Object.entries(files).flatMap(([name, { bytes, module, input }]) => [
         [`/${name}.sterna`, bytes],
+        [`/${name}.wasm`, module],
         [`/${name}.input`, new Uint8Array(input.buffer)],
       ]),
     ),
@@ -91,7 +114,14 @@ async function runInNode() {
     results.push({ kernels, arithmetic, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
     session.close()
   }
-  return { results, refused: 'file/bad-magic' }
+  // Compiled networks give the bits of those that are planned where they run.
+  const modules = []
+  for (const [name, run] of Object.entries(compiledRuns)) {
+    const { output } = (await compiled.load(files[name].module)).run(files[name].input)
+    assert.deepEqual([...new Uint32Array(output.buffer)], results[run].bits)
+    modules.push(results[run].bits)
+  }
+  return { results, modules, refused: 'file/bad-magic' }
 }
 
 describe('sterna-runtime in Chromium', { skip: noChromium }, () => {
@@ -129,7 +159,8 @@ describe('sterna-runtime in Chromium', { skip: noChromium }, () => {
 
   test('computes the same without WebAssembly, where the security policy of a page forbids it', async () => {
     const headers = { 'Content-Security-Policy': "script-src 'self' 'unsafe-inline'" }
-    const { results } = await runInPage('runHere', { headers })
+    const { results, modules } = await runInPage('runHere', { headers })
+    assert.deepEqual(modules, ['engine/unavailable', 'engine/unavailable'])
     const [, lenet5, , ...resnet20] = expected.results
     assert.deepEqual(new Set(results.map(({ kernels }) => kernels)), new Set(['reference']))
     assert.deepEqual(results.slice(0, 2), [lenet5, lenet5])
