@@ -32,6 +32,7 @@ export {
   splitDataset,
 } from './data/index.ts'
 export type { Engine, EngineDevice, Executable, Program } from './engine/index.ts'
+export { exportWasm, type WasmExport } from './export/index.ts'
 export {
   readNpy,
   readNpz,

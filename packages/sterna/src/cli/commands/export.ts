@@ -1,4 +1,5 @@
 /** `sterna export`. */
+import { brotliCompressSync } from 'node:zlib'
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../../core/index.node.ts'
 import { naming, SternaError } from '../../core/index.ts'
@@ -40,10 +41,12 @@ export function exportCommand(): Command {
       exportWasm(packed, { ...(arithmetic && { arithmetic }) }),
     )
     writeFileAtomic(target, bytes)
+    const brotliBytes = brotliCompressSync(bytes).length
     output.result(
       {
         file: target,
         bytes: bytes.length,
+        brotliBytes,
         parts,
         memoryBytes,
         arithmetic: description.arithmetic,
@@ -59,7 +62,7 @@ export function exportCommand(): Command {
           ['memory', `${formatSize(memoryBytes)} to run`],
         ]),
         '',
-        `wrote ${target}: ${formatBytes(bytes.length)}`,
+        `wrote ${target}: ${formatBytes(bytes.length)}, ${formatBytes(brotliBytes)} where it is served with brotli`,
       ].join('\n'),
     )
   })

@@ -77,6 +77,24 @@ export function emitContinueTable(name: string): WasmFunction {
   })
 }
 
+/** Of a layer: bytes of a filter's levels, its rounds of four blocks, rows and columns of a block, weights of a filter. */
+export const filterParameters = ['filters', 'filterBytes', 'rounds', 'rows', 'columns', 'depth'] as const
+
+type Given<Name extends string> = Readonly<Record<Name, Local>>
+
+const named = <Name extends string>(names: readonly Name[], locals: readonly Local[]): Given<Name> =>
+  Object.fromEntries(names.map((name, index) => [name, locals[index]!])) as Record<Name, Local>
+
+/** Decodes the levels of the next filter. */
+const nextFilter = (
+  { levels, spans }: Scratch,
+  decodeStates: number,
+  { filterBytes, rounds, rows, columns }: Given<(typeof filterParameters)[number]>,
+): Code => [
+  memory.fill(constant(levels), constant(0), get(filterBytes)),
+  call(decodeStates, constant(levels), get(rounds), get(rows), get(columns), constant(spans)),
+]
+
 /** What differs between lists; everything else is a parameter. */
 export interface ListForm extends Pick<ListRegion, 'recordBytes' | 'entryBytes' | 'group'> {
   /** Whether a filter may go on in the next record. */
@@ -85,17 +103,9 @@ export interface ListForm extends Pick<ListRegion, 'recordBytes' | 'entryBytes' 
   readonly inPairs: boolean
 }
 
-/** Of a layer, in the order in which the function takes them. */
+/** Of a layer of lists, in the order in which the function takes them. */
 export const listParameters = [
-  'filters',
-  /** Bytes of a filter's levels. */
-  'filterBytes',
-  /** Rounds of four blocks for a filter, rows and columns of a block. */
-  'rounds',
-  'rows',
-  'columns',
-  /** Weights of a filter. */
-  'depth',
+  ...filterParameters,
   'filtersPerGroup',
   'groupStep',
   'filler',
@@ -121,10 +131,8 @@ export function emitLists(
   decodeStates: number,
 ): WasmFunction {
   return defineFunction(name, new Array(listParameters.length).fill('i32'), (parameters, local) => {
-    const given = Object.fromEntries(
-      listParameters.map((parameter, index) => [parameter, parameters[index]!]),
-    ) as Record<(typeof listParameters)[number], Local>
-    const { filters, filterBytes, rounds, rows, columns, depth, filtersPerGroup, records, entries } = given
+    const given = named(listParameters, parameters)
+    const { filters, rows, columns, depth, filtersPerGroup, records, entries } = given
     const number = (): Local => local('i32')
     const [level, levelsEnd, place, offset] = [number(), number(), number(), number()]
     const [base, inGroup, sums, groupSums] = [number(), number(), number(), number()]
@@ -238,15 +246,7 @@ export function emitLists(
       set(levelsEnd, i32.add(get(depth), constant(scratch.levels))),
       set(groupSums, get(given.sums)),
       repeatWhile(get(filters), [
-        memory.fill(constant(scratch.levels), constant(0), get(filterBytes)),
-        call(
-          decodeStates,
-          constant(scratch.levels),
-          get(rounds),
-          get(rows),
-          get(columns),
-          constant(scratch.spans),
-        ),
+        nextFilter(scratch, decodeStates, given),
         ends.map((end, list) => set(end, constant(scratch.rooms[list]!))),
         inPairs ? pairSigns : sortSigns,
         distribute,
@@ -262,25 +262,18 @@ export function emitLists(
   })
 }
 
-/**
- * Sets the bits of a lookup layer, in memory that is 0. Call with (filters, bytes of a filter's levels, rounds, rows, columns,
- * weights of a filter, address, bytes of sixteen filters).
- */
+/** Of a lookup layer: where it begins, and bytes of sixteen filters. */
+export const lookupParameters = [...filterParameters, 'address', 'blockBytes'] as const
+
+/** Sets the bits of a lookup layer, in memory that is 0. Call with `lookupParameters`. */
 export function emitLookupBits(name: string, scratch: Scratch, decodeStates: number): WasmFunction {
-  return defineFunction(name, new Array(8).fill('i32'), (parameters, local) => {
-    const [filters, filterBytes, rounds, rows, columns, depth, address, blockBytes] = parameters as Locals<8>
+  return defineFunction(name, new Array(lookupParameters.length).fill('i32'), (parameters, local) => {
+    const given = named(lookupParameters, parameters)
+    const { filters, depth, address, blockBytes } = given
     const number = (): Local => local('i32')
     const [filter, inBlock, weight, level, byte] = [number(), number(), number(), number(), number()]
     return repeatWhile(i32.lessThan(get(filter), get(filters)), [
-      memory.fill(constant(scratch.levels), constant(0), get(filterBytes)),
-      call(
-        decodeStates,
-        constant(scratch.levels),
-        get(rounds),
-        get(rows),
-        get(columns),
-        constant(scratch.spans),
-      ),
+      nextFilter(scratch, decodeStates, given),
       set(inBlock, i32.and(get(filter), constant(15))),
       // The lower bytes of eight pairs hold filters 0 to 7, the upper ones 8 to 15.
       set(

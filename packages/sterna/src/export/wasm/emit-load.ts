@@ -6,6 +6,7 @@ import {
   emitStates,
   i32,
   type ListRegion,
+  type LookupRegion,
   memory,
   type WasmFunction,
 } from 'sterna-runtime/compile'
@@ -17,6 +18,7 @@ import {
   emitOpenString,
   type ListForm,
   listParameters,
+  lookupParameters,
 } from './emit-expansion.ts'
 import type { Fill } from './plan-literals.ts'
 import type { Scratch } from './scratch.ts'
@@ -37,8 +39,8 @@ export function emitLoad(
   }
   const decodeStates = (): number => indexOf('decodeStates', own => emitStates(own, scratch.words))
 
-  const lists = (region: ListRegion, { filterBytes, rounds, rows, columns }: CodedRegion): Code => {
-    const { recordBytes, entryBytes, group, inPart, sums, filters, depth, records, entries } = region
+  const writeLists = (region: ListRegion, coded: CodedRegion): Code => {
+    const { recordBytes, entryBytes, group, inPart, sums } = region
     const form: ListForm = {
       recordBytes,
       entryBytes,
@@ -49,14 +51,23 @@ export function emitLoad(
     const decode = decodeStates()
     const index = indexOf(`lists ${JSON.stringify(form)}`, own => emitLists(own, form, scratch, decode))
     const { planeStep = 0, channelStep = 0, first = 0, channelsPerGroup = 0 } = sums ?? {}
-    const { filtersPerGroup, groupStep, filler } = region
     const given = {
-      ...{ filters, filterBytes, rounds, rows, columns, depth, filtersPerGroup, groupStep, filler },
-      ...{ records, entries, partBytes: (inPart ?? 0) * entryBytes },
-      ...{ sums: first, sumPlane: planeStep, sumChannel: 2 * planeStep - channelStep },
+      ...region,
+      ...coded,
+      partBytes: (inPart ?? 0) * entryBytes,
+      sums: first,
+      sumPlane: planeStep,
+      sumChannel: 2 * planeStep - channelStep,
       sumGroup: 2 * channelsPerGroup * planeStep,
     }
     return [writeTable(region), call(index, ...listParameters.map(parameter => i32.const(given[parameter])))]
+  }
+
+  const writeLookupBits = (region: LookupRegion, coded: CodedRegion): Code => {
+    const decode = decodeStates()
+    const index = indexOf('lookupBits', own => emitLookupBits(own, scratch, decode))
+    const given = { ...region, ...coded, blockBytes: 16 * Math.ceil(region.depth / 4) }
+    return call(index, ...lookupParameters.map(parameter => i32.const(given[parameter])))
   }
 
   /** The words of the first kernel; the rest follows from them. */
@@ -75,16 +86,12 @@ export function emitLoad(
   }
 
   const bodies = coded.map((one): Code => {
-    const { region, rounds, rows, columns, filterBytes, offset, length } = one
+    const { region, offset, length } = one
     const openString = indexOf('openString', own => emitOpenString(own, scratch))
-    const opened = call(openString, i32.const(offset), i32.const(length))
-    if (region.kind === 'lists') return [opened, lists(region, one)]
-    const { filters, depth, address } = region
-    const decode = decodeStates()
-    const bits = indexOf('lookupBits', own => emitLookupBits(own, scratch, decode))
-    const blockBytes = 16 * Math.ceil(depth / 4)
-    const given = [filters, filterBytes, rounds, rows, columns, depth, address, blockBytes]
-    return [opened, call(bits, ...given.map(i32.const))]
+    return [
+      call(openString, i32.const(offset), i32.const(length)),
+      region.kind === 'lists' ? writeLists(region, one) : writeLookupBits(region, one),
+    ]
   })
   const filling = fills.map(({ address, value, length }) =>
     memory.fill(i32.const(address), i32.const(value), i32.const(length)),

@@ -4,8 +4,8 @@ import type { CodedRegion } from './code-regions.ts'
 
 /** So many bytes of 0 cost as much as a new segment. */
 const longestGap = 8
-/** So many equal bytes cost as much as filling memory with them. */
-const shortestFill = 24
+/** Shorter runs stay what they are: each fill cuts a segment in two. */
+const shortestFill = 64
 
 /** Memory with the same byte everywhere. */
 export interface Fill {

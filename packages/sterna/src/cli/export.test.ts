@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { before, test } from 'node:test'
+import { load as loadPacked } from 'sterna-runtime'
+import { load } from 'sterna-runtime/compiled'
+import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
+
+const folder = createFolder()
+const fileNamed = (name: string) => path.join(folder, name)
+const json = async (line: string) => {
+  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
+  assert.equal(status, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+before(async () => {
+  await json(`train --model lenet5 --data ${TINY_DATA} --method twn --epochs 1 --out twn`)
+  await json(`pack twn -o int.sterna --calibrate ${TINY_DATA}`)
+})
+
+test('export writes a module that answers as the file does, in either arithmetic', async () => {
+  const image = Float32Array.from({ length: 2 * 784 }, (_, i) => Math.sin(i))
+  for (const arithmetic of ['int', 'f32'] as const) {
+    const result = await json(`export int.sterna -o digits.wasm --arithmetic ${arithmetic}`)
+    const module = readFileSync(fileNamed('digits.wasm'))
+    assert.deepEqual([result.file, result.bytes], ['digits.wasm', module.length])
+    assert.equal(result.arithmetic, arithmetic)
+    assert.ok(result.brotliBytes < result.bytes)
+    const session = await load(module)
+    const expected = await loadPacked(readFileSync(fileNamed('int.sterna')), { arithmetic })
+    assert.deepEqual(session.run(image), expected.run(image))
+    assert.deepEqual(session.classify(image), expected.classify(image))
+  }
+  const { arithmetic } = await json('export int.sterna -o digits.wasm')
+  assert.equal(arithmetic, 'int')
+})
+
+test('export says what it wrote, and what it cannot', async () => {
+  const { stdout } = await sterna(folder, 'export int.sterna -o digits.wasm')
+  assert.match(stdout, /^wrote digits\.wasm: [\d,]+ bytes, [\d,]+ bytes where it is served with brotli$/m)
+  for (const [line, status, message] of [
+    ['export int.sterna -o digits.js', 2, /expected a name that ends in \.wasm/],
+    ['export twn -o none.wasm', 2, /export takes \.sterna files\nhint: pack it first/],
+    ['export none.sterna -o none.wasm', 1, /none\.sterna/],
+    ['export int.sterna -o none.wasm --arithmetic i4', 2, /--arithmetic/],
+  ] as const) {
+    const refused = await sterna(folder, line)
+    assert.equal(refused.status, status, line)
+    assert.match(refused.stderr, message)
+  }
+  writeFileSync(fileNamed('cut.sterna'), readFileSync(fileNamed('int.sterna')).subarray(0, 500))
+  const cut = await sterna(folder, 'export cut.sterna -o none.wasm')
+  assert.equal(cut.status, 1)
+  assert.equal(existsSync(fileNamed('none.wasm')), false)
+})
