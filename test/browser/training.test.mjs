@@ -12,6 +12,7 @@ import { trainGlyphs } from './train-glyphs.mjs'
 const imports = {
   sterna: '/sterna/web.js',
   'sterna-runtime': '/runtime/index.js',
+  'sterna-runtime/compile': '/runtime/compile.js',
   'sterna-runtime/format': '/runtime/format.js',
   fflate: '/modules/fflate/esm/browser.js',
   'onnxruntime-web/wasm': '/modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs',
