@@ -15,14 +15,14 @@ const project = mkdtempSync(path.join(tmpdir(), 'sterna-install-'))
 const program = `
 import { readFile } from 'node:fs/promises'
 import { load, type LoadOptions, type Session, SternaError } from 'sterna-runtime'
-import { type ImageSession, load as loadCompiled } from 'sterna-runtime/compiled'
+import { type CompiledSession, load as loadCompiled } from 'sterna-runtime/compiled'
 import { formatVersion } from 'sterna-runtime/format'
 
 const options: LoadOptions = { arithmetic: 'f32', threads: 2 }
 const session: Session = await load(await readFile('model.sterna'), options)
 const { output, shape } = await session.runBatch(new Float32Array(2 * 3072))
 const { layers } = session.describe()
-const compiled: ImageSession = await loadCompiled(await readFile('model.wasm'))
+const compiled: CompiledSession = await loadCompiled(await readFile('model.wasm'))
 const same: boolean = compiled.run(new Float32Array(3072)).output.every((value, i) => value === output[i])
 const code: string = await load(new Uint8Array(3)).then(() => 'none', error => (error instanceof SternaError ? error.code : 'other'))
 console.log(JSON.stringify({ length: output.length, shape, layers: layers.length, same, code, formatVersion }))

@@ -3,10 +3,9 @@ export { SternaError, type SternaErrorCode, type SternaErrorOptions } from '../e
 export type { PackedMetadata } from '../file/types.ts'
 export type {
   Classification,
-  ImageSession,
   Port,
   RunInput,
   RunOutput,
   RunResult,
 } from '../session/image-session.ts'
-export { load } from './load.ts'
+export { type CompiledSession, load } from './load.ts'

@@ -2,8 +2,19 @@ import { SternaError } from '../errors.ts'
 import { compileModule } from '../kernels/wasm/compile-module.ts'
 import { sizeOf } from '../plan/shape.ts'
 import { ImageSession } from '../session/image-session.ts'
-import type { Value } from '../session/run-images.ts'
+import type { ImageRunner, Value } from '../session/run-images.ts'
 import { type CompiledNote, compiledNoteName, compiledNoteVersion, type PlacedValue } from './note.ts'
+
+/** A network that was planned when its module was written. */
+export class CompiledSession extends ImageSession {
+  /** In what ternary layers compute. */
+  readonly arithmetic: 'f32' | 'int'
+
+  constructor({ name, metadata, arithmetic }: CompiledNote, runner: ImageRunner) {
+    super(name, metadata, runner)
+    this.arithmetic = arithmetic
+  }
+}
 
 /**
  * Makes a session of a module that `sterna export` wrote; a bundler or `WebAssembly.compileStreaming` may have compiled it
@@ -14,7 +25,7 @@ import { type CompiledNote, compiledNoteName, compiledNoteVersion, type PlacedVa
  * @throws SternaError `file/bad-magic` where this is no such module, `file/unsupported` where it is of another version,
  *   `file/damaged` where it does not hold together, `engine/unavailable` where the host refuses to compile it
  */
-export async function load(source: Uint8Array | ArrayBuffer | WebAssembly.Module): Promise<ImageSession> {
+export async function load(source: Uint8Array | ArrayBuffer | WebAssembly.Module): Promise<CompiledSession> {
   const module = await moduleOf(source)
   const note = readNote(module)
   let exports: WebAssembly.Exports
@@ -42,7 +53,7 @@ export async function load(source: Uint8Array | ArrayBuffer | WebAssembly.Module
     outputs: note.outputs.map(place),
     run: run as () => void,
   }
-  return new ImageSession(note.name, note.metadata, runner)
+  return new CompiledSession(note, runner)
 }
 
 /** Of every WebAssembly module. */

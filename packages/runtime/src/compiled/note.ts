@@ -17,6 +17,8 @@ export interface PlacedValue {
 export interface CompiledNote {
   readonly version: typeof compiledNoteVersion
   readonly name: string
+  /** In what ternary layers compute. */
+  readonly arithmetic: 'f32' | 'int'
   readonly inputs: readonly PlacedValue[]
   readonly outputs: readonly PlacedValue[]
   readonly metadata: PackedMetadata

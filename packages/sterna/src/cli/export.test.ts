@@ -4,6 +4,8 @@ import path from 'node:path'
 import { before, test } from 'node:test'
 import { load as loadPacked } from 'sterna-runtime'
 import { load } from 'sterna-runtime/compiled'
+import { f32 } from '../core/index.ts'
+import { writeNpy } from '../formats/index.ts'
 import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
@@ -34,6 +36,42 @@ test('export writes a module that answers as the file does, in either arithmetic
   }
   const { arithmetic } = await json('export int.sterna -o digits.wasm')
   assert.equal(arithmetic, 'int')
+})
+
+test('eval and run take a module, and say what it was compiled for', async () => {
+  await json('export int.sterna -o digits.wasm')
+  const evaluate = (file: string) => json(`eval ${file} --data ${TINY_DATA}`)
+  const [module, file] = [await evaluate('digits.wasm'), await evaluate('int.sterna')]
+  assert.deepEqual(
+    [module.accuracy, module.loss, module.normalization],
+    [file.accuracy, file.loss, file.normalization],
+  )
+  assert.match(module.engine, /\(compiled, int\)$/)
+  const pixels = f32(
+    [2, 1, 28, 28],
+    Float32Array.from({ length: 2 * 784 }, (_, i) => Math.sin(i)),
+  )
+  writeFileSync(fileNamed('two.npy'), writeNpy(pixels))
+  const [ran, expected] = [
+    await json('run digits.wasm --input two.npy'),
+    await json('run int.sterna --input two.npy'),
+  ]
+  assert.deepEqual(ran.images, expected.images)
+
+  for (const [more, message] of [
+    ['--engine reference', /was compiled for int and runs itself\nhint: /],
+    ['--arithmetic f32', /was compiled for int/],
+    ['--threads 2', /one thread/],
+    ['--model lenet5', /says itself which network it is|cannot tell/],
+  ] as const) {
+    const refused = await sterna(folder, `eval digits.wasm --data ${TINY_DATA} ${more}`)
+    assert.equal(refused.status, 2, more)
+    assert.match(refused.stderr, message)
+  }
+  writeFileSync(fileNamed('cut.wasm'), readFileSync(fileNamed('digits.wasm')).subarray(0, 999))
+  const cut = await sterna(folder, `eval cut.wasm --data ${TINY_DATA}`)
+  assert.equal(cut.status, 1)
+  assert.match(cut.stderr, /^error: cut\.wasm: this host refuses to compile the module/)
 })
 
 test('export says what it wrote, and what it cannot', async () => {

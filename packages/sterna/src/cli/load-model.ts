@@ -1,9 +1,10 @@
 /** MODEL on a command line: a run directory, an ONNX file, a `.sterna` file, or a weights file with --model. */
 import { statSync } from 'node:fs'
 import path from 'node:path'
-import { type FileAccount, type PackedModel, readSterna } from 'sterna-runtime'
+import { type FileAccount, type PackedMetadata, type PackedModel, readSterna } from 'sterna-runtime'
+import { type CompiledSession, load as loadCompiled } from 'sterna-runtime/compiled'
 import { readFileBytes } from '../core/index.node.ts'
-import { naming, SternaError, type Tensor } from '../core/index.ts'
+import { naming, namingLater, SternaError, type Tensor } from '../core/index.ts'
 import { type Normalization, normalizationPresets } from '../data/index.ts'
 import { readNpz, readPytorch, readSafetensors } from '../formats/index.ts'
 import { readOnnx } from '../formats/onnx/index.ts'
@@ -48,6 +49,14 @@ export interface PackedSource extends Common {
 
 export type ModelSource = FloatSource | PackedSource
 
+/** A module of `sterna export`: it runs, and that is all. */
+export interface CompiledSource extends Common {
+  readonly kind: 'compiled'
+  readonly session: CompiledSession
+}
+
+export type RunnableSource = ModelSource | CompiledSource
+
 /** Every known file is smaller; what is larger cannot be a network that this command handles. */
 const MAX_FILE_BYTES = 4 * 1024 ** 3
 
@@ -85,6 +94,21 @@ export function loadModelSource(file: string, network?: string): ModelSource {
   throw new SternaError('usage/input', `${file}: cannot tell what it is from the ending "${extension}"`, {
     hint: `a model is a run directory, a .sterna or .onnx file, or a weights file (${Object.keys(weightReaders).join(', ')}) with --model NAME`,
   })
+}
+
+/** Reads MODEL for a command that only runs it: it may be a compiled one as well. */
+export async function loadRunnable(file: string, network?: string): Promise<RunnableSource> {
+  if (path.extname(file).toLowerCase() !== '.wasm' || network !== undefined)
+    return loadModelSource(file, network)
+  const bytes = readFileBytes(file, { maxBytes: MAX_FILE_BYTES })
+  const session = await namingLater(file, () => loadCompiled(bytes))
+  return {
+    kind: 'compiled',
+    path: file,
+    sizeBytes: bytes.length,
+    session,
+    ...packedFacts(session.metadata),
+  }
 }
 
 /** Reads a `.sterna` file for a command that takes nothing else. */
@@ -126,17 +150,20 @@ function onnxSource(file: string): FloatSource {
 function packedSource(file: string): PackedSource {
   const bytes = readFileBytes(file, { maxBytes: MAX_FILE_BYTES })
   const { model, account } = naming(file, () => readSterna(bytes))
-  const { normalization } = model.metadata
   return {
     kind: 'sterna',
     path: file,
     sizeBytes: bytes.length,
     packed: model,
     account,
-    loss: 'cross-entropy',
-    ...(normalization !== undefined && { normalization: { ...normalization, from: 'the file' } }),
+    ...packedFacts(model.metadata),
   }
 }
+
+const packedFacts = ({ normalization }: PackedMetadata): Pick<Common, 'loss' | 'normalization'> => ({
+  loss: 'cross-entropy',
+  ...(normalization !== undefined && { normalization: { ...normalization, from: 'the file' } }),
+})
 
 function weightsSource(
   file: string,

@@ -5,7 +5,7 @@ import { createEngine } from '../engine/index.node.ts'
 import type { Engine, EngineDevice, Fallback, LoweringName } from '../engine/index.ts'
 import { toModel } from '../pack/index.ts'
 import { createEnginePredictor, type Predictor } from '../train/index.ts'
-import type { ModelSource } from './load-model.ts'
+import type { CompiledSource, ModelSource, RunnableSource } from './load-model.ts'
 import type { Output } from './output.ts'
 import { versions } from './versions.ts'
 
@@ -42,7 +42,11 @@ export interface PredictorOptions {
   readonly arithmetic?: ArithmeticName
 }
 
-export async function openPredictor(source: ModelSource, options: PredictorOptions): Promise<OpenPredictor> {
+export async function openPredictor(
+  source: RunnableSource,
+  options: PredictorOptions,
+): Promise<OpenPredictor> {
+  if (source.kind === 'compiled') return openCompiled(source, options)
   const engine = options.engine ?? (source.kind === 'sterna' ? 'runtime' : 'ort')
   if (engine !== 'ort') {
     if (source.kind === 'sterna') {
@@ -63,6 +67,33 @@ export async function openPredictor(source: ModelSource, options: PredictorOptio
     })
   }
   return openOnnxRuntime(source, options)
+}
+
+function openCompiled({ path, session }: CompiledSource, options: PredictorOptions): OpenPredictor {
+  const { engine, arithmetic } = options
+  const refused =
+    engine !== undefined && engine !== 'runtime'
+      ? `--engine ${engine}`
+      : arithmetic !== undefined && arithmetic !== 'auto' && arithmetic !== session.arithmetic
+        ? `--arithmetic ${arithmetic}`
+        : undefined
+  if (refused !== undefined) {
+    throw new SternaError(
+      'usage/option',
+      `${refused}: ${path} was compiled for ${session.arithmetic} and runs itself`,
+      {
+        hint: 'evaluate the .sterna file it was made from, or export that again',
+      },
+    )
+  }
+  expectNoEngineChoice(options)
+  return {
+    predict: async images => session.run(images).output,
+    imageShape: session.inputs[0]!.shape.slice(1),
+    arithmetic: session.arithmetic,
+    engine: `sterna-runtime ${versions.runtime} (compiled, ${session.arithmetic})`,
+    close: async () => {},
+  }
 }
 
 function expectNoEngineChoice(options: PredictorOptions): void {

@@ -1,4 +1,4 @@
-export { naming, SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
+export { naming, namingLater, SternaError, type SternaErrorCode, type SternaErrorOptions } from './errors.ts'
 export { Random, type RandomState } from './random.ts'
 export {
   type DType,

@@ -9,7 +9,7 @@ import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { expectImages } from '../expect-images.ts'
 import { limitView } from '../limit-view.ts'
-import { loadModelSource, type ModelSource } from '../load-model.ts'
+import { loadRunnable, type RunnableSource } from '../load-model.ts'
 import {
   addNormalizationOptions,
   chooseNormalization,
@@ -39,9 +39,9 @@ export function evalCommand(): Command {
   const command = createCommand('eval <model>', {
     summary: 'measure the accuracy of a run, an ONNX, a .sterna or a weights file',
     description:
-      'Measure accuracy and loss. MODEL is a run directory, an .onnx or .sterna file, or a weights file (.pt, ' +
-      '.pth, .th, .safetensors, .npz) with --model NAME. A .sterna file is run by sterna-runtime, anything else ' +
-      'by ONNX Runtime.',
+      'Measure accuracy and loss. MODEL is a run directory, an .onnx or .sterna file, a .wasm of sterna export, or a ' +
+      'weights file (.pt, .pth, .th, .safetensors, .npz) with --model NAME. A .sterna or .wasm file is run by ' +
+      'sterna-runtime, anything else by ONNX Runtime.',
     examples: [
       'eval runs/ec2t --data mnist:data',
       'eval digits.sterna --data glyphs --json',
@@ -70,7 +70,7 @@ export function evalCommand(): Command {
     .option('--limit <n>', 'only the first n images', wholeNumber('--limit', 1))
   addEngineOptions(addNormalizationOptions(command))
   return defineAction<EvalOptions>(command, async (output, options, path) => {
-    const source = loadModelSource(path!, options.model)
+    const source = await loadRunnable(path!, options.model)
     const dataset = await openDataset(options.data)
     const images = limitView(chooseSplit(dataset, options.split, source), options.limit)
     const normalization = chooseNormalization(options, source.normalization, dataset)
@@ -118,7 +118,7 @@ export function evalCommand(): Command {
 }
 
 /** The images of a split; validation and train images are told apart as the run did. */
-function chooseSplit(dataset: Dataset, split: Split, source: ModelSource): ImageView {
+function chooseSplit(dataset: Dataset, split: Split, source: RunnableSource): ImageView {
   if (split === 'test') return viewAll(dataset.test)
   const config = source.kind === 'run' ? source.config : undefined
   if (split === 'validation' && (config === undefined || config.validation === 0)) {

@@ -2,7 +2,7 @@
 import { brotliCompressSync } from 'node:zlib'
 import type { Command } from 'commander'
 import { writeFileAtomic } from '../../core/index.node.ts'
-import { naming, SternaError } from '../../core/index.ts'
+import { namingLater, SternaError } from '../../core/index.ts'
 import { exportWasm } from '../../export/index.ts'
 import { formatBytes, formatSize, textPairs } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
@@ -37,7 +37,7 @@ export function exportCommand(): Command {
       })
     }
     const { packed } = loadPackedSource(file!, 'export')
-    const { bytes, parts, memoryBytes, description } = await naming(file!, () =>
+    const { bytes, parts, memoryBytes, description } = await namingLater(file!, () =>
       exportWasm(packed, { ...(arithmetic && { arithmetic }) }),
     )
     writeFileAtomic(target, bytes)

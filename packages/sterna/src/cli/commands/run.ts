@@ -7,7 +7,7 @@ import { formatBytes, formatPercent, textTable } from '../../report/index.ts'
 import { createCommand, defineAction } from '../command.ts'
 import { addEngineOptions, type EngineChoice } from '../engine-options.ts'
 import { readInput } from '../input-file.ts'
-import { loadModelSource } from '../load-model.ts'
+import { loadRunnable, type RunnableSource } from '../load-model.ts'
 import {
   addNormalizationOptions,
   chooseNormalization,
@@ -46,7 +46,7 @@ export function runCommand(): Command {
   addEngineOptions(addNormalizationOptions(command))
   return defineAction<RunCommandOptions>(command, async (output, options, path) => {
     if (options.output !== undefined) expectNpyName(options.output)
-    const source = loadModelSource(path!, options.model)
+    const source = await loadRunnable(path!, options.model)
     const predictor = await openPredictor(source, { ...options, batchSize: 1 })
     try {
       const normalization = chooseNormalization(options, source.normalization)
@@ -58,8 +58,7 @@ export function runCommand(): Command {
       for (let image = 0; image < input.count; image++) {
         rows.push((await predictor.predict(input.data.slice(image * size, (image + 1) * size), 1)).slice())
       }
-      const labels = source.kind === 'sterna' ? source.packed.metadata.classes : undefined
-      const results = rows.map(row => rankClasses(row, options.top, labels))
+      const results = rows.map(row => rankClasses(row, options.top, classesOf(source)))
       const written = options.output === undefined ? undefined : writeScores(options.output, rows)
       output.result(
         { engine: predictor.engine, images: results, ...(written && { output: written }) },
@@ -72,6 +71,11 @@ export function runCommand(): Command {
       await predictor.close()
     }
   })
+}
+
+function classesOf(source: RunnableSource): readonly string[] | undefined {
+  if (source.kind === 'compiled') return source.session.metadata.classes
+  return source.kind === 'sterna' ? source.packed.metadata.classes : undefined
 }
 
 interface RankedClass {

@@ -57,6 +57,7 @@ export async function exportWasm(
   const note: CompiledNote = {
     version: compiledNoteVersion,
     name: model.name,
+    arithmetic: plan.description.arithmetic,
     inputs,
     outputs,
     metadata,
