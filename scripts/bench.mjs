@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- train|methods|epoch|infer|codec [OPTIONS]`: installs and builds what is missing, then
+ * `npm run bench -- train|methods|epoch|infer|start|codec [OPTIONS]`: installs and builds what is missing, then
  * `sterna bench …`. For `infer` alone it finds the published checkpoint where the tests find it.
  */
 import { existsSync } from 'node:fs'

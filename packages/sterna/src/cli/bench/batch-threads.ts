@@ -1,14 +1,11 @@
 /** Times batches on two threads against the same batches on one. */
 import { availableParallelism } from 'node:os'
 import { loadModel, type PackedModel } from 'sterna-runtime'
-import { exportOnnx } from '../../graph/onnx/index.ts'
-import { toModel } from '../../pack/index.ts'
 import { textTable } from '../../report/index.ts'
 import { randomImages } from './inference-networks.ts'
-import { measureRanges } from './measure-ranges.ts'
 import { type PairedTimes, timePairs } from './pairs.ts'
 import { ratioCells } from './report.ts'
-import { withRanges } from './with-ranges.ts'
+import { withRandomRanges } from './with-ranges.ts'
 
 /** How many times as fast two threads are to be. */
 const goal = 1.8
@@ -42,8 +39,7 @@ export async function timeBatches(
   if (cores < threads) return `two threads need two cores, and this machine has ${cores}`
   const [{ shape }] = packed.inputs as readonly [PackedModel['inputs'][number]]
   const images = randomImages(shape, Math.max(...batches))
-  const ranges = await measureRanges(exportOnnx(toModel(packed)), images.slice(0, 8))
-  const model = withRanges(packed, ranges)
+  const model = await withRandomRanges(packed)
   const times: BatchTimes[] = []
   for (const arithmetic of arithmetics) {
     const one = await loadModel(model, { arithmetic })

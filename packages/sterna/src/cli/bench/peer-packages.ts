@@ -81,11 +81,12 @@ interface TfWasm {
 }
 
 const tfVersion = '4.22.0'
+const ortPackages = { 'ort-web': 'onnxruntime-web', 'ort-node': 'onnxruntime-node' } as const
 
 /** What npm installs for a peer; onnxruntime-node comes with the toolkit. */
 const packagesOf: Readonly<Record<PeerName, readonly string[]>> = {
-  'ort-web': [`onnxruntime-web@${versions.onnxruntime}`],
-  'ort-node': [`onnxruntime-node@${versions.onnxruntime}`],
+  'ort-web': [`${ortPackages['ort-web']}@${versions.onnxruntime}`],
+  'ort-node': [`${ortPackages['ort-node']}@${versions.onnxruntime}`],
   tfjs: [`@tensorflow/tfjs-core@${tfVersion}`, `@tensorflow/tfjs-backend-wasm@${tfVersion}`],
 }
 
@@ -108,9 +109,9 @@ export function readPeerNames(text: string): readonly PeerName[] {
 export async function openPeer(name: PeerName, threads: number): Promise<OpenOrt | OpenTf> {
   switch (name) {
     case 'ort-node':
-      return { kind: 'ort', ort: await importPeer(name, 'onnxruntime-node'), version: packagesOf[name][0]! }
+      return { kind: 'ort', ort: await importPeer(name, ortPackages[name]), version: packagesOf[name][0]! }
     case 'ort-web': {
-      const ort = await importPeer<Ort>(name, 'onnxruntime-web')
+      const ort = await importPeer<Ort>(name, ortPackages[name])
       ort.env.wasm.numThreads = threads
       return { kind: 'ort', ort, version: `onnxruntime-web@${ort.env.versions.web}` }
     }
@@ -144,11 +145,13 @@ async function importPeer<Module>(peer: PeerName, specifier: string): Promise<Mo
   }
 }
 
-/** A peer beside the toolkit is imported by its name; else one of the project in the current folder. */
+/** What another process imports for one of ONNX Runtime's packages. */
+export const peerAddress = (name: Exclude<PeerName, 'tfjs'>): string => resolvePeer(ortPackages[name])
+
+/** The address of a package beside the toolkit; else of one in the current folder's project. */
 function resolvePeer(specifier: string): string {
   try {
-    import.meta.resolve(specifier)
-    return specifier
+    return import.meta.resolve(specifier)
   } catch {
     const here = createRequire(path.join(process.cwd(), 'package.json'))
     return pathToFileURL(here.resolve(specifier)).href

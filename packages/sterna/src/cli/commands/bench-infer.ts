@@ -34,7 +34,7 @@ interface BenchInferOptions {
   readonly checkpoint?: string
 }
 
-const benchNames = ['train', 'methods', 'epoch', 'infer', 'codec'] as const
+const benchNames = ['train', 'methods', 'epoch', 'infer', 'start', 'codec'] as const
 const defaults = { zeros: 0.9, arithmetic: 'auto', threads: 1, pairs: 21 } as const
 
 export function benchInferCommand(): Command {

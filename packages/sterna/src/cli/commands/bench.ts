@@ -5,6 +5,7 @@ import { benchCodecCommand } from './bench-codec.ts'
 import { benchEpochCommand } from './bench-epoch.ts'
 import { benchInferCommand } from './bench-infer.ts'
 import { benchMethodsCommand } from './bench-methods.ts'
+import { benchStartCommand } from './bench-start.ts'
 import { benchTrainCommand } from './bench-train.ts'
 
 export function benchCommand(): Command {
@@ -18,5 +19,6 @@ export function benchCommand(): Command {
     .addCommand(benchMethodsCommand())
     .addCommand(benchEpochCommand())
     .addCommand(benchInferCommand(), { isDefault: true })
+    .addCommand(benchStartCommand())
     .addCommand(benchCodecCommand())
 }
