@@ -51,7 +51,8 @@ export async function runAll({ load, SternaError }, compiled, runs) {
     const session = await load(await bytesOf('/' + name + '.sterna'), options)
     const { output } = await session.runBatch(new Float32Array(await bytesOf('/' + name + '.input')))
     const { kernels, arithmetic } = session.describe()
-    results.push({ kernels, arithmetic, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
+    const { threads, threadsReason } = session
+    results.push({ kernels, arithmetic, threads, threadsReason, bits: [...new Uint32Array(output.buffer)] })
     session.close()
   }
   const modules = []
@@ -111,7 +112,8 @@ async function runInNode() {
     const session = await load(files[name].bytes, options)
     const { output } = await session.runBatch(files[name].input)
     const { kernels, arithmetic } = session.describe()
-    results.push({ kernels, arithmetic, threads: session.threads, bits: [...new Uint32Array(output.buffer)] })
+    const { threads, threadsReason } = session
+    results.push({ kernels, arithmetic, threads, threadsReason, bits: [...new Uint32Array(output.buffer)] })
     session.close()
   }
   // Compiled networks give the bits of those that are planned where they run.
@@ -133,15 +135,18 @@ describe('sterna-runtime in Chromium', { skip: noChromium }, () => {
   })
   after(() => browser?.close())
 
-  /** Runs `where` ('runHere' or 'runInWorker') in a fresh page, which must not have complained. */
-  async function runInPage(where, settings) {
+  /** Runs `where` ('runHere' or 'runInWorker') in a fresh page, which must have complained of nothing else. */
+  async function runInPage(where, settings, complaint) {
     const server = await serve({ ...site, ...settings })
     try {
       const { page, errors, close } = await browser.open(server.origin)
       const isolated = await page.evaluate(() => crossOriginIsolated)
       const answer = await page.evaluate(([name, list]) => window[name](list), [where, runs])
       await close()
-      assert.deepEqual(errors, [])
+      assert.deepEqual(
+        errors.filter(error => !complaint?.test(error)),
+        [],
+      )
       assert.equal(isolated, settings.isolated ?? false)
       return answer
     } finally {
@@ -173,5 +178,15 @@ describe('sterna-runtime in Chromium', { skip: noChromium }, () => {
       const largest = Math.max(...vector.map(Math.abs))
       assert.ok(plain.every((value, i) => Math.abs(value - vector[i]) <= 1e-5 * largest))
     }
+  })
+  test('computes the same where the security policy of a page forbids workers, and says why', async () => {
+    const headers = { 'Content-Security-Policy': "worker-src 'none'" }
+    const { results } = await runInPage('runHere', { headers }, /worker-src/)
+    const last = expected.results.length - 1
+    const { threadsReason, ...threaded } = results[last]
+    assert.match(threadsReason, /^a worker did not start: ./)
+    assert.deepEqual(results.slice(0, last), expected.results.slice(0, last))
+    assert.equal(threaded.threads, 1)
+    assert.deepEqual(threaded.bits, expected.results[last].bits)
   })
 })

@@ -43,6 +43,7 @@ export {
   loadModel,
   type Port,
   type RunInput,
+  type RunOptions,
   type RunOutput,
   type RunResult,
   type Session,

@@ -5,6 +5,7 @@ export type {
   Classification,
   Port,
   RunInput,
+  RunOptions,
   RunOutput,
   RunResult,
 } from '../session/image-session.ts'

@@ -17,8 +17,9 @@ const maxThreads = 256
 
 export interface LoadOptions extends ComputeOptions {
   /**
-   * Workers over which `runBatch` spreads the images of a batch (1, the default: none; 2 to 256). Each loads the model
-   * anew. Where the host starts no workers, `runBatch` computes on the calling thread; `session.threads` says so.
+   * Threads over which `runBatch` spreads the images of a batch (1, the default, to 256): the calling one and workers, or
+   * workers alone on a page, which must answer its user, and in a browser's worker without shared memory. Each worker loads
+   * the model anew. Where the host starts none, the calling thread computes; `session.threadsReason` says why.
    */
   readonly threads?: number
   /**
@@ -76,7 +77,7 @@ export async function loadModel(
     )
   }
   const executor = await openModel(model, compute)
-  if (threads === 1) return new Session(executor)
+  if (threads === 1) return new Session(executor, { pool: undefined, reason: 'asked for' })
   const { startPool } = await import('./threads/pool.ts')
   return new Session(executor, await startPool(threads, model, compute))
 }

@@ -76,6 +76,39 @@ describe('Session.run', () => {
     assert.throws(() => session.run({ a }), fails('usage/input', /input "b"/))
   })
 
+  test('writes results into arrays it is given, for one image and for several', async () => {
+    const session = await loadModel(lenet5(0.9))
+    const images = randomArray(createRandom(3), 3 * 784)
+    for (const input of [images, images.subarray(784, 2 * 784)]) {
+      const expected = session.run(input)
+      const into = new Float32Array(expected.output.length)
+      for (const run of ['run', 'runBatch'] as const) {
+        const result = await session[run](input, { into })
+        assert.equal(result.output, into)
+        assert.deepEqual(result, expected)
+        into.fill(0)
+      }
+    }
+    const two = await loadModel(twoInputs())
+    const into = { v0: new Float32Array(4), v1: new Float32Array(4) }
+    const { outputs } = two.run({ a: Float32Array.of(1, 2, 3, 4), b: Float32Array.of(0, -5, 1, 1) }, { into })
+    assert.deepEqual([...into.v1], [1, 0, 4, 5])
+    assert.equal(outputs.v0!.data, into.v0)
+  })
+
+  test('says which output was given no room that fits', async () => {
+    const session = await loadModel(lenet5(0.9))
+    const images = new Float32Array(2 * 784)
+    const message = /output "\w+": expected room for 20 numbers, 2 × \[1,10\], found 19/
+    const into = new Float32Array(19)
+    assert.throws(() => session.run(images, { into }), fails('usage/input', message))
+    await assert.rejects(session.runBatch(images, { into }), fails('usage/input', message))
+    assert.throws(() => session.run(images, { into: {} }), fails('usage/input', /output ".*": expected a F/))
+    const two = await loadModel(twoInputs())
+    const inputs = { a: new Float32Array(4), b: new Float32Array(4) }
+    assert.throws(() => two.run(inputs, { into }), fails('usage/input', /output "v0"/))
+  })
+
   test('classifies by the largest number and names the class', async () => {
     const m = new ModelSketch()
     const model = { ...m.model(m.input('x', [1, 3])), metadata: { classes: ['cat', 'dog', 'owl'] } }
@@ -84,6 +117,24 @@ describe('Session.run', () => {
       { index: 1, score: 2, label: 'dog' },
       { index: 0, score: 5, label: 'cat' },
     ])
+  })
+})
+
+describe('Session.runBatch on the calling thread', () => {
+  test('gives what run gives, and lets the event loop turn between images', async () => {
+    const session = await loadModel(lenet5(0.9), { kernels: 'reference' })
+    assert.deepEqual([session.threads, session.threadsReason], [1, 'asked for'])
+    const images = randomArray(createRandom(3), 8 * 784)
+    let turns = 0
+    const count = (): void => {
+      turns++
+      counting = setImmediate(count)
+    }
+    let counting = setImmediate(count)
+    const result = await session.runBatch(images)
+    clearImmediate(counting)
+    assert.ok(turns >= 2, `${turns} turns`)
+    assert.deepEqual(result, session.run(images))
   })
 })
 

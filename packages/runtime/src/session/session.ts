@@ -1,41 +1,49 @@
 import type { Preview } from '../file/types.ts'
 import type { ModelDescription } from '../plan/describe.ts'
 import type { Executor } from './executor.ts'
-import { ImageSession, type RunInput, type RunResult } from './image-session.ts'
-import type { Pool } from './threads/pool.ts'
+import { ImageSession, type RunInput, type RunOptions, type RunResult } from './image-session.ts'
+import { runImageInto } from './run-images.ts'
+import { runInTurns } from './run-in-turns.ts'
+import type { StartedPool } from './threads/pool.ts'
 
-/** A loaded model. Its memory was taken when it was loaded; running allocates nothing but the results. */
+/** A loaded model. Its memory was taken when it was loaded; running allocates nothing but results that are given no room. */
 export class Session extends ImageSession {
   /** Something to show for the network, where the file holds it. */
   readonly preview: Preview | undefined
-  /** Workers that `runBatch` spreads its images over; 1 where it computes on the calling thread. */
+  /** Threads that `runBatch` spreads its images over; 1 is the calling one alone. */
   readonly threads: number
+  /** Why so many: where fewer compute than were asked for, what hindered the others. */
+  readonly threadsReason: string
   readonly #executor: Executor
-  readonly #pool: Pool | undefined
+  readonly #pool: StartedPool['pool']
 
-  constructor(executor: Executor, pool?: Pool) {
+  constructor(executor: Executor, { pool, reason }: StartedPool) {
     super(executor.description.name, executor.metadata, executor)
     this.preview = executor.preview
     this.threads = pool?.threads ?? 1
+    this.threadsReason = reason
     this.#executor = executor
     this.#pool = pool
   }
 
   /**
-   * Runs images as `run` does, bit for bit, on the session's workers. The input may be changed once the promise is
-   * settled.
+   * Runs images as `run` does, bit for bit, on the session's threads. The calling thread is one of them, except on a page
+   * that has workers; its event loop gets a turn every 10 ms or after every image. The input may be changed once the
+   * promise is settled.
    * @throws SternaError `usage/input` as `run` does, `engine/failed` where a worker ended or the session is closed
    */
-  async runBatch(input: RunInput): Promise<RunResult> {
-    if (this.#pool === undefined) return this.run(input)
-    const { images, inputs, results } = this.prepare(input)
-    const outputs = results.map(({ data }) => ({ data, size: data.length / images }))
-    await this.#pool.run(
-      images,
-      inputs.map(data => ({ data, size: data.length / images })),
-      outputs,
-    )
-    return this.collect(results)
+  async runBatch(input: RunInput, { into }: RunOptions = {}): Promise<RunResult> {
+    const { images, inputs } = this.read(input)
+    const results = this.takeResults(images, into)
+    const run = (image: number): void => runImageInto(this.#executor, image, inputs, results)
+    if (this.#pool === undefined) {
+      let next = 0
+      await runInTurns(images, () => next++, run)
+    } else {
+      const arrayOf = (data: Float32Array) => ({ data, size: data.length / images })
+      await this.#pool.run({ images, inputs: inputs.map(arrayOf), outputs: results.map(arrayOf), run })
+    }
+    return this.collect(images, results)
   }
 
   /** Ends the session's workers. A process does not wait for them, so that this only frees memory. */

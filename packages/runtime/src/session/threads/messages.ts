@@ -1,6 +1,7 @@
 /** What a session and its workers say to each other. */
 import type { PackedModel } from '../../file/types.ts'
 import type { ComputeOptions } from '../open.ts'
+import type { SharedBatch } from './shared-batch.ts'
 
 /** The first message to a worker. */
 export interface LoadMessage {
@@ -8,24 +9,20 @@ export interface LoadMessage {
   readonly options: ComputeOptions
 }
 
-/** Images to run. */
+/** Images for this worker alone: one array for each input of the model. The answer brings the outputs. */
 export interface RunMessage {
   readonly images: number
-  /** One array for each input of the model. */
   readonly inputs: readonly Float32Array[]
-  /** In shared memory; without it the images are this worker's alone and the answer brings the outputs. */
-  readonly shared?: SharedBatch
 }
 
-/** What workers share that run the same images together. */
-export interface SharedBatch {
-  /** One for each output. */
-  readonly outputs: readonly Float32Array[]
-  /** [the first image that no worker has taken yet] */
-  readonly next: Int32Array
+/** A batch of which every thread takes images. */
+export interface ShareMessage {
+  readonly batch: SharedBatch
 }
 
-/** The answer to either: the outputs of a run that was given none, or what went wrong. */
+export type Message = LoadMessage | RunMessage | ShareMessage
+
+/** The answer to each: the outputs of a run of images for one worker, or what went wrong. */
 export interface Answer {
   readonly outputs?: readonly Float32Array[]
   readonly error?: unknown
@@ -33,7 +30,7 @@ export interface Answer {
 
 /** A worker as its owner sees it, whatever the host. */
 export interface Thread {
-  post(message: LoadMessage | RunMessage, transfer: readonly ArrayBuffer[]): void
+  post(message: Message, transfer: readonly ArrayBuffer[]): void
   /** Called with every answer, and with an error where the worker ends or never begins. */
   listen(answer: (answer: Answer) => void): void
   /** Whether the process waits for this worker. */

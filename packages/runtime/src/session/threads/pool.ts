@@ -2,50 +2,65 @@
 import { SternaError } from '../../errors.ts'
 import type { PackedModel } from '../../file/types.ts'
 import type { ComputeOptions } from '../open.ts'
+import { runInTurns } from '../run-in-turns.ts'
 import { host } from './host.ts'
-import type { Answer, LoadMessage, RunMessage, Thread } from './messages.ts'
+import type { Answer, Message, Thread } from './messages.ts'
+import { type BatchArray, createSharedBatch, fill, takeImage } from './shared-batch.ts'
 
 /** Without shared memory a batch is cut into so many parts for each worker: a slow one keeps the others waiting less. */
-const partsPerThread = 4
+const partsPerWorker = 4
 
-/** A cache line: threads do not wait for each other's, and copies to shared memory are fast only if aligned. */
-const lineFloats = 16
-
-/** One model input or output of a batch: all its images, and how many numbers one takes. */
+/** A batch: all images of each model input and output. */
 export interface Batch {
-  readonly data: Float32Array
-  readonly size: number
+  readonly images: number
+  readonly inputs: readonly BatchArray[]
+  /** Takes the results. */
+  readonly outputs: readonly BatchArray[]
+  /** Runs one image on the calling thread. */
+  readonly run: (image: number) => void
 }
 
 interface Task {
-  readonly message: LoadMessage | RunMessage
+  readonly message: Message
   readonly transfer: readonly ArrayBuffer[]
   readonly settle: (answer: Answer) => void
 }
 
+export interface StartedPool {
+  /** undefined where the calling thread computes alone. */
+  readonly pool: Pool | undefined
+  /** Why it has the threads it has. */
+  readonly reason: string
+}
+
 /**
- * Starts workers and has each load the model.
- * @returns undefined where this host starts none, because it has none or a page's security policy forbids them
+ * Starts workers and has each load the model: none where this host has none, or where a page's security policy forbids
+ * them.
+ * @param threads that are to compute, the calling one among them where it takes part
  */
 export async function startPool(
   threads: number,
   model: PackedModel,
   options: ComputeOptions,
-): Promise<Pool | undefined> {
-  if (host.startThread === undefined) return undefined
-  const pool = new Pool()
+): Promise<StartedPool> {
+  if (host.startThread === undefined) return { pool: undefined, reason: 'this host has no workers' }
+  const callerComputes = host.callerComputes && typeof SharedArrayBuffer === 'function'
+  const pool = new Pool(callerComputes)
   try {
-    for (let i = 0; i < threads; i++) pool.add(host.startThread())
-    await Promise.all(Array.from({ length: threads }, () => pool.send({ model, options }, [])))
-    return pool
-  } catch {
+    const workers = callerComputes ? threads - 1 : threads
+    for (let i = 0; i < workers; i++) pool.add(host.startThread())
+    await Promise.all(Array.from({ length: workers }, () => pool.send({ model, options }, [])))
+    return { pool, reason: 'asked for' }
+  } catch (error) {
     pool.close()
-    return undefined
+    const { message } = (error instanceof SternaError ? (error.cause ?? error) : error) as Error
+    return { pool: undefined, reason: `a worker did not start: ${message}` }
   }
 }
 
 export class Pool {
-  readonly #threads: Thread[] = []
+  readonly #callerComputes: boolean
+  readonly #workers: Thread[] = []
   readonly #idle: Thread[] = []
   readonly #running = new Map<Thread, Task>()
   #waiting: Task[] = []
@@ -53,59 +68,62 @@ export class Pool {
   /** Shared memory that no batch is in. */
   #spare: Float32Array | undefined
 
-  get threads(): number {
-    return this.#threads.length
+  /** @param callerComputes whether the calling thread takes images of a batch too */
+  constructor(callerComputes: boolean) {
+    this.#callerComputes = callerComputes
   }
 
-  add(thread: Thread): void {
-    this.#threads.push(thread)
-    this.#idle.push(thread)
-    thread.listen(answer => this.#settle(thread, answer))
+  /** How many threads compute. */
+  get threads(): number {
+    return this.#workers.length + (this.#callerComputes ? 1 : 0)
+  }
+
+  add(worker: Thread): void {
+    this.#workers.push(worker)
+    this.#idle.push(worker)
+    worker.listen(answer => this.#settle(worker, answer))
   }
 
   /**
-   * Runs a batch; `outputs` is filled.
+   * Runs a batch.
    * @throws SternaError `engine/failed` where a worker ended or the pool is closed
    */
-  async run(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
-    if (typeof SharedArrayBuffer === 'function') await this.#runShared(images, inputs, outputs)
-    else await this.#runParts(images, inputs, outputs)
+  async run(batch: Batch): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    if (typeof SharedArrayBuffer === 'function') await this.#runShared(batch)
+    else await this.#runParts(batch)
   }
 
-  /** Every worker sees all images and takes one after the other. */
-  async #runShared(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
-    const roomOf = ({ data }: Batch): number => Math.ceil(data.length / lineFloats) * lineFloats
-    const memory = this.#takeShared(
-      [...inputs, ...outputs].reduce((sum, batch) => sum + roomOf(batch), lineFloats),
-    )
-    const next = new Int32Array(memory.buffer, 0, 1)
-    next[0] = 0
-    let end = lineFloats
-    const [shared, results] = [inputs, outputs].map(batches =>
-      batches.map(batch => {
-        const start = end
-        end += roomOf(batch)
-        return memory.subarray(start, start + batch.data.length)
-      }),
-    ) as [Float32Array[], Float32Array[]]
-    for (const [i, { data }] of inputs.entries()) shared[i]!.set(data)
-    const message = { images, inputs: shared, shared: { outputs: results, next } }
-    await Promise.all(this.#threads.map(() => this.send(message, [])))
-    for (const [i, { data }] of outputs.entries()) data.set(results[i]!)
+  /**
+   * Every thread sees all images and takes one after the other. Workers are woken before the images are copied, as
+   * waking takes longer. A calling thread that only waited would leave its core to them too late: a system wakes both of
+   * two workers on the other core, and moves one over some milliseconds after.
+   */
+  async #runShared({ images, inputs, outputs, run }: Batch): Promise<void> {
+    const { batch, memory } = createSharedBatch(images, inputs, outputs, this.#spare)
+    this.#spare = undefined
+    const workers = Math.min(this.#workers.length, this.#callerComputes ? images - 1 : images)
+    const answers = Array.from({ length: workers }, () => this.send({ batch }, []))
+    fill(batch, inputs)
+    const own = new Set<number>()
+    const take = (): number => (this.#failure === undefined ? takeImage(batch) : images)
+    const runOwn = (image: number): void => {
+      own.add(image)
+      run(image)
+    }
+    await Promise.all([this.#callerComputes && runInTurns(images, take, runOwn), ...answers])
+    for (const [i, { data, size }] of outputs.entries()) {
+      for (let image = 0; image < images; image++) {
+        const start = image * size
+        if (!own.has(image)) data.set(batch.outputs[i]!.subarray(start, start + size), start)
+      }
+    }
     this.#spare = memory
   }
 
-  /** Memory fresh from the system costs more than what is copied into it, so that of the last batch is used again. */
-  #takeShared(length: number): Float32Array {
-    const spare = this.#spare
-    this.#spare = undefined
-    if (spare !== undefined && spare.length >= length) return spare
-    return new Float32Array(new SharedArrayBuffer(4 * length))
-  }
-
   /** Every worker gets copies of some images, and more when it is done with those. */
-  async #runParts(images: number, inputs: readonly Batch[], outputs: readonly Batch[]): Promise<void> {
-    const share = Math.ceil(images / Math.min(images, partsPerThread * this.threads))
+  async #runParts({ images, inputs, outputs }: Batch): Promise<void> {
+    const share = Math.ceil(images / Math.min(images, partsPerWorker * this.#workers.length))
     const starts = Array.from({ length: Math.ceil(images / share) }, (_, part) => part * share)
     await Promise.all(
       starts.map(async first => {
@@ -122,7 +140,7 @@ export class Pool {
   }
 
   /** Sends a message to the next worker that is idle. */
-  send(message: LoadMessage | RunMessage, transfer: readonly ArrayBuffer[]): Promise<Answer> {
+  send(message: Message, transfer: readonly ArrayBuffer[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure)
@@ -173,7 +191,7 @@ export class Pool {
   #fail(failure: SternaError): void {
     if (this.#failure !== undefined) return
     this.#failure = failure
-    for (const thread of this.#threads) thread.end()
+    for (const worker of this.#workers) worker.end()
     for (const task of [...this.#running.values(), ...this.#waiting]) task.settle({ error: failure })
     this.#running.clear()
     this.#waiting = []

@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { loadModel, type Session, SternaError } from '../../index.node.ts'
 import { createRandom, ModelSketch, randomArray, resnet20 } from '../../kernels/testing/models.ts'
 import { host } from './host.ts'
+import type { Answer, Message } from './messages.ts'
 
 const images = 11
 const input = randomArray(createRandom(5), images * 3072)
@@ -23,9 +24,36 @@ function replace<T extends object, K extends keyof T>(t: TestContext, object: T,
   })
 }
 
+/** A host whose workers are counted, as it starts them now. */
+function countWorkers(t: TestContext): () => number {
+  const start = host.startThread!
+  let workers = 0
+  replace(t, host, 'startThread', () => {
+    workers++
+    return start()
+  })
+  return () => workers
+}
+
+/** A host whose workers give the answers of `answer` in place of computing. */
+function replaceWorkers(t: TestContext, answer: (message: Message) => Answer): void {
+  replace(t, host, 'startThread', () => {
+    let tell: (answer: Answer) => void = () => {}
+    return {
+      post: message => setImmediate(() => tell(answer(message))),
+      listen(listener) {
+        tell = listener
+      },
+      hold() {},
+      end() {},
+    }
+  })
+}
+
 async function withThreads(threads: number, use: (session: Session) => Promise<void>): Promise<void> {
   const session = await loadModel(resnet20(0.8), { threads })
   try {
+    assert.equal(session.threads, threads)
     await use(session)
   } finally {
     session.close()
@@ -33,42 +61,80 @@ async function withThreads(threads: number, use: (session: Session) => Promise<v
 }
 
 describe('Session.runBatch', () => {
-  test('gives on workers exactly what run gives, also for batches at the same time', () =>
+  for (const callerComputes of [true, false]) {
+    const where = callerComputes ? 'on the calling thread and a worker' : 'on workers alone, as for a page'
+    test(`gives ${where} exactly what run gives, also for batches at the same time`, t => {
+      replace(t, host, 'callerComputes', callerComputes)
+      const workers = countWorkers(t)
+      return withThreads(2, async session => {
+        assert.equal(session.threadsReason, 'asked for')
+        assert.equal(workers(), callerComputes ? 1 : 2)
+        const expected = session.run(input)
+        const one = input.subarray(3072, 2 * 3072)
+        const [all, alone] = await Promise.all([session.runBatch(input), session.runBatch(one)])
+        assert.deepEqual(all, expected)
+        assert.deepEqual(alone, session.run(one))
+        // One after the other, in memory that is there already and in more than that.
+        for (const batch of [one, input, one])
+          assert.deepEqual(await session.runBatch(batch), session.run(batch))
+        assert.equal(all.output.buffer instanceof ArrayBuffer, true)
+        const into = new Float32Array(images * 10)
+        assert.equal((await session.runBatch(input, { into })).output, into)
+        assert.deepEqual(into, expected.output)
+      })
+    })
+  }
+
+  test('lets the event loop turn while the calling thread computes', () =>
     withThreads(2, async session => {
-      assert.equal(session.threads, 2)
-      const expected = session.run(input)
-      const one = input.subarray(3072, 2 * 3072)
-      const [all, alone] = await Promise.all([session.runBatch(input), session.runBatch(one)])
-      assert.deepEqual(all, expected)
-      assert.deepEqual(alone, session.run(one))
-      // One after the other, in memory that is there already and in more than that.
-      for (const batch of [one, input, one])
-        assert.deepEqual(await session.runBatch(batch), session.run(batch))
-      assert.equal(all.output.buffer instanceof ArrayBuffer, true)
+      const many = randomArray(createRandom(6), 300 * 3072)
+      const expected = session.run(many)
+      let turns = 0
+      const counting = setInterval(() => turns++, 1)
+      const result = await session.runBatch(many)
+      clearInterval(counting)
+      assert.ok(turns >= 2, `${turns} turns`)
+      assert.deepEqual(result, expected)
     }))
 
-  test('gives the same by messages alone, where a page has no shared memory', t =>
-    withThreads(2, async session => {
-      replace(t, globalThis, 'SharedArrayBuffer', undefined as never)
+  test('gives the same by messages alone, where a page has no shared memory', t => {
+    replace(t, globalThis, 'SharedArrayBuffer', undefined as never)
+    const workers = countWorkers(t)
+    return withThreads(2, async session => {
+      assert.equal(workers(), 2)
       assert.deepEqual(await session.runBatch(input), session.run(input))
       assert.equal(input.length, images * 3072)
-    }))
-
-  test('computes on the calling thread without workers, and where the host has none', async t => {
-    const alone = await loadModel(resnet20(0.8))
-    assert.equal(alone.threads, 1)
-    assert.deepEqual(await alone.runBatch(input), alone.run(input))
-    replace(t, host, 'startThread', undefined)
-    const without = await loadModel(resnet20(0.8), { threads: 2 })
-    assert.equal(without.threads, 1)
-    assert.deepEqual(await without.runBatch(input), alone.run(input))
+    })
   })
 
-  test('computes on the calling thread where workers are refused', async t => {
+  test('computes on the calling thread where the host has no workers, and says so', async t => {
+    replace(t, host, 'startThread', undefined)
+    const session = await loadModel(resnet20(0.8), { threads: 2 })
+    assert.deepEqual([session.threads, session.threadsReason], [1, 'this host has no workers'])
+    assert.deepEqual(await session.runBatch(input), session.run(input))
+  })
+
+  test('computes on the calling thread where workers are refused, and says why', async t => {
     replace(t, host, 'startThread', () => {
       throw new Error('forbidden')
     })
-    assert.equal((await loadModel(resnet20(0.8), { threads: 2 })).threads, 1)
+    const session = await loadModel(resnet20(0.8), { threads: 2 })
+    assert.deepEqual([session.threads, session.threadsReason], [1, 'a worker did not start: forbidden'])
+  })
+
+  test('computes on the calling thread where a worker does not load, and says why', async t => {
+    replaceWorkers(t, () => ({ error: new Error('no such module') }))
+    const session = await loadModel(resnet20(0.8), { threads: 2 })
+    assert.deepEqual([session.threads, session.threadsReason], [1, 'a worker did not start: no such module'])
+    assert.deepEqual(await session.runBatch(input), session.run(input))
+  })
+
+  test('fails with what a worker failed with, then and afterwards', async t => {
+    replaceWorkers(t, message => ('model' in message ? {} : { error: new Error('out of order') }))
+    const session = await loadModel(resnet20(0.8), { threads: 2 })
+    const failed = failsWith('engine/failed', /a worker of this session failed: out of order/)
+    await assert.rejects(session.runBatch(input), failed)
+    await assert.rejects(session.runBatch(input), failed)
   })
 
   test('fails with a typed error where the input does not fit and where the session is closed', () =>
@@ -78,6 +144,17 @@ describe('Session.runBatch', () => {
       session.close()
       await assert.rejects(pending, failsWith('engine/failed', /closed/))
       await assert.rejects(session.runBatch(input), failsWith('engine/failed', /closed/))
+    }))
+
+  test('leaves the arrays of a batch alone once it has failed', () =>
+    withThreads(2, async session => {
+      const into = new Float32Array(300 * 10)
+      const pending = session.runBatch(randomArray(createRandom(6), 300 * 3072), { into })
+      setTimeout(() => session.close(), 0)
+      await assert.rejects(pending, failsWith('engine/failed', /closed/))
+      const left = into.slice()
+      await new Promise(resolve => setTimeout(resolve, 50))
+      assert.deepEqual(into, left)
     }))
 
   test('refuses a number of threads that is none', async () => {

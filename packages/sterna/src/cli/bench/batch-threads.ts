@@ -45,7 +45,7 @@ export async function timeBatches(
     const one = await loadModel(model, { arithmetic })
     const two = await loadModel(model, { arithmetic, threads })
     try {
-      if (two.threads < threads) return 'this host starts no workers'
+      if (two.threads < threads) return two.threadsReason
       for (const count of batches) {
         const batch = new Float32Array(count * images[0]!.length)
         for (let i = 0; i < count; i++) batch.set(images[i]!, i * images[0]!.length)
