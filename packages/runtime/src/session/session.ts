@@ -1,7 +1,9 @@
 import type { Preview } from '../file/types.ts'
 import type { ModelDescription } from '../plan/describe.ts'
+import { sizeOf } from '../plan/shape.ts'
 import type { Executor } from './executor.ts'
 import { ImageSession, type RunInput, type RunOptions, type RunResult } from './image-session.ts'
+import { largeResultBytes, largeResults } from './large-results.ts'
 import { runImageInto } from './run-images.ts'
 import { runInTurns } from './run-in-turns.ts'
 import type { StartedPool } from './threads/pool.ts'
@@ -24,6 +26,8 @@ export class Session extends ImageSession {
     this.threadsReason = reason
     this.#executor = executor
     this.#pool = pool
+    const resultBytes = this.outputs.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+    if (resultBytes >= largeResultBytes) largeResults.prepareHost?.()
   }
 
   /**
