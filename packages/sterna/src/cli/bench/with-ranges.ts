@@ -6,7 +6,6 @@ import { randomImages } from './inference-networks.ts'
 import { measureRanges } from './measure-ranges.ts'
 import type { MeasuredRange } from './quantize-onnx.ts'
 
-const mostLevels = 127
 const measuredImages = 8
 
 /** With ranges that some random images take. */
@@ -15,12 +14,15 @@ export async function withRandomRanges(packed: PackedModel): Promise<PackedModel
   return withRanges(packed, await measureRanges(exportOnnx(toModel(packed)), images))
 }
 
-/** From the smallest to the largest number of each value: good enough to time, not to classify with. */
+/**
+ * From the smallest to the largest number of each value, in as many levels as `pack --calibrate` takes: good enough to time,
+ * not to classify with.
+ */
 export function withRanges(packed: PackedModel, measured: ReadonlyMap<string, MeasuredRange>): PackedModel {
   const activations = new Map(
-    integerValues(packed).map(({ name, maxLevel }): [string, ActivationRange] => {
+    integerValues(packed).map(({ name, maxLevel, fastLevel }): [string, ActivationRange] => {
       const { min, max } = measured.get(name)!
-      const levels = Math.min(mostLevels, maxLevel)
+      const levels = Math.min(fastLevel, maxLevel)
       const scale = Math.fround(Math.max(max - min, 1e-6) / levels)
       return [name, { scale, zero: Math.min(levels, Math.round(-min / scale)), max: levels }]
     }),
