@@ -2,15 +2,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
-import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
+import { createFolder, sterna, sternaJson, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
 const calibrated = `pack twn -o int.sterna --calibrate ${TINY_DATA}`
-const json = async (line: string) => {
-  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
-  assert.equal(status, 0, stderr)
-  return JSON.parse(stdout)
-}
+const json = (line: string) => sternaJson(folder, line)
 
 before(async () => {
   await json(`train --model lenet5 --data ${TINY_DATA} --method twn --epochs 1 --out twn`)

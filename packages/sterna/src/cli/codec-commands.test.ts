@@ -6,16 +6,12 @@ import { before, test } from 'node:test'
 import { expectF32, f32, Random } from '../core/index.ts'
 import { writeSafetensors } from '../formats/index.ts'
 import { lenet5Classic } from '../models/index.ts'
-import { createFolder, sterna } from './testing/command.node.ts'
+import { createFolder, sterna, sternaJson } from './testing/command.node.ts'
 
 const folder = createFolder()
 const PACK = 'pack weights.safetensors --model lenet5-classic'
 const sizeOf = (name: string) => statSync(path.join(folder, name)).size
-const json = async (line: string) => {
-  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
-  assert.equal(status, 0, stderr)
-  return JSON.parse(stdout)
-}
+const json = (line: string) => sternaJson(folder, line)
 
 before(async () => {
   const { parameters } = lenet5Classic(10, 1)

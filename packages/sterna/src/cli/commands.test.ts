@@ -7,15 +7,11 @@ import { f32, tensor } from '../core/index.ts'
 import { createGlyphs } from '../data/index.ts'
 import { readNpy, writeNpy, writePng } from '../formats/index.ts'
 import { methods } from '../ternary/index.ts'
-import { command, createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
+import { command, createFolder, sterna, sternaJson, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
 const inFolder = (name: string) => path.join(folder, name)
-const json = async (line: string) => {
-  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
-  assert.equal(status, 0, stderr)
-  return JSON.parse(stdout)
-}
+const json = (line: string) => sternaJson(folder, line)
 
 before(async () => {
   const float = await sterna(

@@ -6,15 +6,11 @@ import { load as loadPacked } from 'sterna-runtime'
 import { load } from 'sterna-runtime/compiled'
 import { f32 } from '../core/index.ts'
 import { writeNpy } from '../formats/index.ts'
-import { createFolder, sterna, TINY_DATA } from './testing/command.node.ts'
+import { createFolder, sterna, sternaJson, TINY_DATA } from './testing/command.node.ts'
 
 const folder = createFolder()
 const fileNamed = (name: string) => path.join(folder, name)
-const json = async (line: string) => {
-  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
-  assert.equal(status, 0, stderr)
-  return JSON.parse(stdout)
-}
+const json = (line: string) => sternaJson(folder, line)
 
 before(async () => {
   await json(`train --model lenet5 --data ${TINY_DATA} --method twn --epochs 1 --out twn`)

@@ -1,4 +1,5 @@
 /** Runs the command as a user does: in a process and a folder of its own. */
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -48,6 +49,13 @@ export function start(
 /** A command line, split at blanks. */
 export function sterna(folder: string, line: string): Promise<Finished> {
   return start(folder, line.split(' '))
+}
+
+/** The object that a command line, which must succeed, prints with --json. */
+export async function sternaJson(folder: string, line: string) {
+  const { status, stdout, stderr } = await sterna(folder, `${line} --json`)
+  assert.equal(status, 0, stderr)
+  return JSON.parse(stdout)
 }
 
 /** A fresh folder that goes away with the process. */
