@@ -192,6 +192,41 @@ describe('bytes', () => {
     }
   })
 
+  test('come out alike where one weight moves the output by a level or more, as in depthwise layers', async () => {
+    const random = createRandom(44)
+    for (const [channels, levels] of [
+      [8, 127],
+      [3, 255],
+      [17, 63],
+    ] as const) {
+      const m = new ModelSketch()
+      const x = m.input('x', [1, channels, 9, 11])
+      const weight = randomTernary(random, [channels, 1, 3, 3], 0.7, { magnitudes: channels })
+      // Filters as unlike as batch norm makes them: the output's scale suits the largest.
+      for (let o = 0; o < channels; o++) {
+        weight.positive[o]! *= 2 ** (o % 5)
+        weight.negative[o]! *= 2 ** (o % 5)
+      }
+      const y = m.node('Conv', [x, m.tensor(weight)], convAttributes(1, 1, { groups: channels }))
+      const model = calibrated(m.model(m.node('Clip', [y], { min: 0, max: 1 })), random, () => levels)
+      const step = model.activations!.get('x')!.scale
+      assert.ok(weight.positive.some(magnitude => magnitude * step > model.activations!.get('v1')!.scale))
+      const used = await conforms(model, random, `${channels} channels, ${levels} levels`)
+      assert.ok(used.includes('byte-lists'), `${used}`)
+      // Ranges leave a tenth out at their ends.
+      const image = randomArray(random, channels * 99).map(value => 0.8 * value)
+      const [bytes, numbers] = await Promise.all(
+        (['int', 'f32'] as const).map(async arithmetic =>
+          (await loadModel(model, { arithmetic })).run(image),
+        ),
+      )
+      // Inputs are rounded to half a step each; as many as there are weights.
+      const most = Math.max(...weight.positive, ...weight.negative) * 9 * (step / 2) + 0.05
+      const apart = bytes!.output.map((value, i) => Math.abs(value - Math.min(0.9, numbers!.output[i]!)))
+      assert.ok(Math.max(...apart) <= most, `${Math.max(...apart)} of ${most}`)
+    }
+  })
+
   test('come out alike through pooling, slices, padding, joining and means', async () => {
     const random = createRandom(43)
     for (const [height, width] of [

@@ -53,6 +53,7 @@ describe('integer arithmetic', () => {
     plusFirst: false,
     ratio: -0x8000,
     multiplier: 0x4000,
+    doublings: 0,
     offset: 7,
     residualMultiplier: 0,
     shift: 1,
@@ -87,6 +88,19 @@ describe('integer arithmetic', () => {
       filters: [{ ...plain, offset: 0, shift: 0, parts: 2 }],
     }
     assert.deepEqual([...convolveBytes(layer, Uint8Array.of(9, 4, 20, 13), [4, 1, 1], [1, 1, 1])], [3 + 4])
+  })
+
+  test('a sum is doubled before it is scaled by a factor of 1 or more', () => {
+    // 3 (a − b) + 5
+    const layer = {
+      ...bounds,
+      attributes: window,
+      assignment: Int8Array.of(1, -1),
+      weightShape: [1, 2, 1, 1],
+      filters: [{ ...plain, multiplier: 0x6000, doublings: 2, offset: 5, shift: 0 }],
+    }
+    const x = Uint8Array.of(9, 4, 40, 4, 9, 0) // [2, 1, 3]
+    assert.deepEqual([...convolveBytes(layer, x, [2, 1, 3], [1, 1, 3])], [20, 0, 125])
   })
 
   test('padding is the byte of 0, strides and groups move the window, the smaller magnitude is scaled first', () => {

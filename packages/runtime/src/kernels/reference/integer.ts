@@ -60,7 +60,7 @@ export interface ByteConvolutionLayer {
 /**
  * x [C, H, W] → [O, H', W']. For each filter, with S the sums of bytes under the weights of one sign:
  *
- *     sum = mulr(S_first, ratio) + S_second
+ *     sum = (mulr(S_first, ratio) + S_second) << doublings
  *     v   = mulr(sum, multiplier) + offset [+ mulr((residual − its zero) << 7, residualMultiplier)]
  *     q   = clamp(v >> shift, lowest, highest)
  *
@@ -121,7 +121,7 @@ function requantize(
   let scaled = 0
   for (let part = 0; part < filter.parts; part++) {
     const sum = addSaturated(multiplyRounded(first[part]!, filter.ratio), second[part]!)
-    scaled = addSaturated(scaled, multiplyRounded(sum, filter.multiplier))
+    scaled = addSaturated(scaled, multiplyRounded(sum << filter.doublings, filter.multiplier))
   }
   const moved = addSaturated(scaled, filter.offset)
   return addSaturated(moved, multiplyRounded(residual << 7, filter.residualMultiplier)) >> filter.shift

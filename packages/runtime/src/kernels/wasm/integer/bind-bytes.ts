@@ -160,6 +160,7 @@ function bindConvolution(
     planes: targetPlanes(target),
     zero: target.range.zero,
     parts: operation.filters.some(({ parts }) => parts > 1),
+    doubles: operation.filters.some(({ doublings }) => doublings > 0),
     lowest: operation.lowest,
     highest: operation.highest,
     ...(residual && {

@@ -52,6 +52,7 @@ export function writeByteLists(
       shorts[record / 2 + 7] = filter.residualMultiplier
       bytes[record + 16] = filter.shift
       bytes[record + 17] = part + 1 < filter.parts ? 1 : 0
+      bytes[record + 18] = filter.doublings
     }
     if ((o + 1) % filtersInGroup === 0) groupEnds.push(entry * entries.BYTES_PER_ELEMENT)
   }

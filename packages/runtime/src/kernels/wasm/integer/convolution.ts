@@ -34,12 +34,14 @@ export interface ByteConvolutionSpec {
   readonly highest: number
   /** Whether filters may be summed in parts, a record each. */
   readonly parts: boolean
+  /** Whether sums of some filters are doubled before they are scaled. */
+  readonly doubles: boolean
   readonly residual?: { readonly channelBytes: number; readonly zero: number }
 }
 
 /**
  * [end of first, end of second: 32 bits each; ratio, multiplier, offset, residual multiplier: 16 bits each; shift, whether
- * the filter goes on in the next record: a byte each; 2 bytes unused]
+ * the filter goes on in the next record, doublings: a byte each; 1 byte unused]
  */
 export const byteRecordBytes = 20
 
@@ -126,7 +128,8 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
     /** Scales a vector's sums, and adds those of the parts before. */
     const scaleSums = ({ all, odd, before }: (typeof sums)[number]): Code =>
       [all, odd].map((sum, i) => {
-        const scaled = i16x8.multiplyRound(get(sum), get(scale))
+        const doubled = spec.doubles ? i16x8.shiftLeft(get(sum), i32.load8(get(record), 18)) : get(sum)
+        const scaled = i16x8.multiplyRound(doubled, get(scale))
         return set(sum, before === undefined ? scaled : i16x8.addSaturate(get(before[i]!), scaled))
       })
     const finish = (scaled: Code, added: Code): Code => {
