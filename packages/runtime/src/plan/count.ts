@@ -50,10 +50,10 @@ function countBytes({ node, operation, output }: ByteStep, shapes: ReadonlyMap<s
     }
     case 'matrix': {
       // By lookup as well: a table's sums stand for the additions.
-      const { linear } = operation
-      const bias = linear.bias === undefined ? 1 : 2
+      const { layer, nonZeros } = operation
+      const bias = layer.bias === undefined ? 1 : 2
       return {
-        additions: linear.nonZeros + bias * outputs,
+        additions: nonZeros + bias * outputs,
         multiplications: 2 * outputs,
       }
     }

@@ -113,6 +113,8 @@ function moveBytes(
   values: ByteValues,
 ): void {
   const places = operation.op === 'move' ? operation.sources : [operation.source]
+  // From one place of a value to another: here they lie in one order.
+  if (places.some(({ value }) => value === operation.target.value)) return
   const views = places.map(({ value }) => ({
     shape: values.shape(value),
     data: Float32Array.from(values.bytes(value)),

@@ -76,6 +76,10 @@ export function byteRowsCost(
   return costs.table * groups + costs.lookup * lookups + lookupNs.block * Math.ceil(outputs / lookupOutputs)
 }
 
+/** The faster of the two kernels. */
+export const cheaperRows = (shape: ByteRowsShape): ByteRowsKernel =>
+  byteRowsCost('byte-gather', shape) < byteRowsCost('byte-lookup', shape) ? 'byte-gather' : 'byte-lookup'
+
 const gatherNs = { entry: 0.25, output: 4 }
 const lookupNs = {
   narrow: { table: 4, lookup: 1 },

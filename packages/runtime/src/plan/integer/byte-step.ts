@@ -32,7 +32,7 @@ export interface ByteConvolution {
   readonly highest: number
 }
 
-/** A ternary matrix times the bytes of a vector; numbers come out. */
+/** A ternary matrix times the bytes of a vector; numbers come out. A convolution of a small map is one, too. */
 export interface ByteMatrixLayer {
   /** −1, 0 or +1; [O, K]. */
   readonly assignment: Int8Array
@@ -48,6 +48,8 @@ export interface ByteMatrix {
   readonly op: 'matrix'
   readonly linear: LinearStep
   readonly layer: ByteMatrixLayer
+  /** Of the layer's assignment. */
+  readonly nonZeros: number
   readonly source: Place
   /** Absent where the layer writes numbers. */
   readonly target: Place | undefined

@@ -2,10 +2,9 @@
 import type { Choice } from '../kernel.ts'
 import { poolsPairsReason } from '../pair-pooling.ts'
 import { sizeOf } from '../shape.ts'
-import type { LinearStep } from '../steps.ts'
 import { describeZeros } from '../zeros.ts'
 import { tileVectors } from './byte-layout.ts'
-import { type ByteRowsShape, byteRowsCost } from './byte-rows.ts'
+import { cheaperRows } from './byte-rows.ts'
 import type { ByteConvolution, ByteMatrix, ByteStep } from './byte-step.ts'
 
 export function chooseByteKernel({ operation }: ByteStep): Choice {
@@ -41,27 +40,24 @@ export function chooseByteKernel({ operation }: ByteStep): Choice {
   }
 }
 
-function chooseMatrix({ linear, source }: ByteMatrix): Choice {
-  const shape = matrixShape(linear, source.range.max)
-  const { inputs, outputs, nonZeros } = shape
-  const name =
-    byteRowsCost('byte-gather', shape) < byteRowsCost('byte-lookup', shape) ? 'byte-gather' : 'byte-lookup'
-  const zeros = describeZeros(nonZeros, inputs * outputs)
+function chooseMatrix({ linear, layer: { assignment }, nonZeros, source, target }: ByteMatrix): Choice {
+  const positions = linear.convolution === undefined ? 1 : target!.layout.width / linear.filters
+  const outputs = linear.filters * positions
+  const shape = { inputs: assignment.length / outputs, outputs, nonZeros, max: source.range.max }
+  const name = cheaperRows(shape)
+  const zeros = describeZeros(nonZeros, assignment.length)
+  const reason =
+    name === 'byte-gather'
+      ? `${zeros}: ${nonZeros} scalar additions beat lookups of four inputs`
+      : `${zeros}: lookups of four inputs for sixteen outputs beat ${nonZeros} scalar additions`
   return {
     kernel: { name, shape },
     reason:
-      name === 'byte-gather'
-        ? `${zeros}: ${nonZeros} scalar additions beat lookups of four inputs`
-        : `${zeros}: lookups of four inputs for sixteen outputs beat ${nonZeros} scalar additions`,
+      linear.convolution === undefined
+        ? reason
+        : `as a matrix, for a map of ${positions === 1 ? 'one position leaves' : `${positions} positions leaves`} lanes idle; ${reason}`,
   }
 }
-
-const matrixShape = ({ depth, filters, nonZeros }: LinearStep, max: number): ByteRowsShape => ({
-  inputs: depth,
-  outputs: filters,
-  nonZeros,
-  max,
-})
 
 function chooseConvolution({ linear, source, target }: ByteConvolution): Choice {
   const count = linear.nonZeros

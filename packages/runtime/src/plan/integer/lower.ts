@@ -7,8 +7,9 @@ import { type Shape, sameShape, sizeOf, stridesOf } from '../shape.ts'
 import { resolveAxes } from '../shape-rules.ts'
 import type { LinearStep, NodeStep, Step } from '../steps.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
-import type { ByteConvolution, ByteDense, ByteMatrixLayer, ByteOperation, Place } from './byte-step.ts'
+import type { ByteConvolution, ByteDense, ByteMatrix, ByteOperation, Place } from './byte-step.ts'
 import { convolutionFits, denseFits, largestWindow, matrixFits } from './fit.ts'
+import { smallMapMatrix } from './small-map.ts'
 
 /** The steps, and for each value computed in numbers although its layer is ternary, why. */
 export interface Lowered {
@@ -25,7 +26,11 @@ type Role =
       readonly fit: Pick<ByteConvolution, 'filters' | 'inPart' | 'lowest' | 'highest'>
     }
   | { readonly name: 'dense'; readonly fit: Pick<ByteDense, 'codes' | 'factors'> }
-  | { readonly name: 'matrix'; readonly layer: ByteMatrixLayer; readonly bytes: boolean }
+  | {
+      readonly name: 'matrix'
+      readonly fit: Pick<ByteMatrix, 'layer' | 'nonZeros'>
+      readonly bytes: boolean
+    }
   | { readonly name: 'maximum'; readonly window: Window }
   | { readonly name: 'mean' }
   | { readonly name: 'move' }
@@ -74,20 +79,51 @@ export function lowerToBytes(
     return place
   }
 
+  /** Maps as bytes in the order of their numbers, for what reads or writes them as a vector. */
+  const flats = new Map<string, Place>()
+  const flatOf = (value: string): Place => {
+    const shape = shapes.get(value)!
+    if (shape.length !== 4) return placeOf(value)
+    const range = ranges.get(value)!
+    const layout = plainLayout([1, sizeOf(shape)])
+    return { name: `${value}#flat`, value, range, layout, border: range.zero }
+  }
+
   const lowered: Step[] = []
   const numbers = new Set(model.inputs.map(({ name }) => name))
   const bytes = new Set<string>()
   const push = (node: PackedNode, nodes: readonly PackedNode[], output: string, operation: ByteOperation) =>
     lowered.push({ kind: 'bytes', node, nodes, output, operation })
+  /** The same bytes in another order. */
+  const rearrange = (value: string, source: Place, target: Place, node: PackedNode): void => {
+    const shape = shapes.get(value)!
+    const side = ({ layout }: Place) => ({ start: 0, strides: physicalStrides(shape, layout) })
+    const movement = { moves: [{ input: 0, shape, source: side(source), target: side(target) }] }
+    push(node, [], value, { op: 'move', movement, sources: [source], target })
+  }
   const needBytes = (value: string, node: PackedNode): Place => {
     const place = placeOf(value)
-    if (!bytes.has(value)) push(node, [], value, { op: 'quantize', source: value, target: place })
+    if (bytes.has(value)) return place
+    const flat = flats.get(value)
+    if (flat === undefined) push(node, [], value, { op: 'quantize', source: value, target: place })
+    else rearrange(value, flat, place, node)
     bytes.add(value)
     return place
   }
+  const needFlat = (value: string, node: PackedNode): Place => {
+    if (shapes.get(value)!.length !== 4) return needBytes(value, node)
+    const known = flats.get(value)
+    if (known !== undefined) return known
+    const flat = flatOf(value)
+    if (bytes.has(value)) rearrange(value, placeOf(value), flat, node)
+    else push(node, [], value, { op: 'quantize', source: value, target: flat })
+    flats.set(value, flat)
+    return flat
+  }
   const needNumbers = (value: string, node: PackedNode): void => {
     if (numbers.has(value) || model.tensors.has(value)) return
-    push(node, [], value, { op: 'dequantize', source: placeOf(value), target: value })
+    const source = bytes.has(value) ? placeOf(value) : flats.get(value)!
+    push(node, [], value, { op: 'dequantize', source, target: value })
     numbers.add(value)
   }
   /** The place where this window finds its taps, filled if need be. */
@@ -150,11 +186,12 @@ export function lowerToBytes(
       }
       case 'matrix': {
         const linear = step as LinearStep
-        const source = needBytes(linear.input, linear.node)
-        const target = role.bytes ? placeOf(output) : undefined
-        push(linear.node, linear.nodes, output, { op: 'matrix', linear, layer: role.layer, source, target })
-        if (role.bytes) bytes.add(output)
-        else numbers.add(output)
+        const source = needFlat(linear.input, linear.node)
+        const target = role.bytes ? flatOf(output) : undefined
+        push(linear.node, linear.nodes, output, { op: 'matrix', linear, ...role.fit, source, target })
+        if (target === undefined) numbers.add(output)
+        else if (shapes.get(output)!.length === 4) flats.set(output, target)
+        else bytes.add(output)
         break
       }
       case 'maximum': {
@@ -179,7 +216,7 @@ export function lowerToBytes(
         numbers.add(output)
         break
       case 'move': {
-        const sources = step.node.inputs.map(name => needBytes(name, step.node))
+        const sources = step.node.inputs.map(name => flats.get(name) ?? needBytes(name, step.node))
         const target = placeOf(output)
         push(step.node, [step.node], output, {
           op: 'move',
@@ -217,12 +254,20 @@ function roleOf(
     }
     if (step.convolution === undefined) {
       const layer = matrixFits(step, ranges)
-      if (typeof layer !== 'string') return { name: 'matrix', layer, bytes: ranges.has(step.output) }
+      if (typeof layer !== 'string') {
+        const fit = { layer, nonZeros: step.nonZeros }
+        return { name: 'matrix', fit, bytes: ranges.has(step.output) }
+      }
       reasons.set(step.node.name, layer)
       return numbers
     }
     const fit = convolutionFits(step, ranges)
-    if (typeof fit !== 'string') return { name: 'convolution', fit }
+    if (typeof fit !== 'string') {
+      const matrix = smallMapMatrix(step, ranges.get(step.input)!, shapes)
+      return matrix === undefined
+        ? { name: 'convolution', fit }
+        : { name: 'matrix', fit: matrix, bytes: true }
+    }
     reasons.set(step.node.name, fit)
     return numbers
   }
@@ -300,7 +345,7 @@ function byteMovement(
 /** Bytes from one element to the next along each axis, from the first element of the value. */
 function physicalStrides(shape: Shape, layout: ByteLayout): number[] {
   const strides = stridesOf(shape)
-  if (shape.length === 4) {
+  if (shape.length === 4 && layout.channels === shape[0]! * shape[1]!) {
     strides[1] = layout.channelBytes
     strides[0] = shape[1]! * layout.channelBytes
   }
