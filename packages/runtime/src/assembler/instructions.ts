@@ -33,12 +33,12 @@ function signed(value: number): string {
 
 const float = (value: number): string => byte(...new Uint8Array(new Float32Array([value]).buffer))
 
-const simd = (opcode: number): string => byte(0xfd) + unsigned(opcode)
+export const simd = (opcode: number): string => byte(0xfd) + unsigned(opcode)
 
-const unary = (opcode: string) => (value: Code) => join(value) + opcode
-const binary = (opcode: string) => (a: Code, b: Code) => join(a) + join(b) + opcode
+export const unary = (opcode: string) => (value: Code) => join(value) + opcode
+export const binary = (opcode: string) => (a: Code, b: Code) => join(a) + join(b) + opcode
 /** @param align what the address is a multiple of: 2^align bytes */
-const load =
+export const load =
   (opcode: string, align: number) =>
   (address: Code, offset = 0) =>
     join(address) + opcode + byte(align) + unsigned(offset)
@@ -47,7 +47,7 @@ const store =
   (address: Code, value: Code, offset = 0) =>
     join(address) + join(value) + opcode + byte(align) + unsigned(offset)
 /** Bytes of two vectors, chosen by 16 numbers from 0 to 31. */
-const shuffle = (bytes: readonly number[]) => binary(simd(0x0d) + byte(...bytes))
+export const shuffle = (bytes: readonly number[]) => binary(simd(0x0d) + byte(...bytes))
 const storeWord = store(simd(0x5a), 2)
 const storeLow = store(simd(0x5b), 0)
 
@@ -102,6 +102,8 @@ export const f32 = {
   sub: binary(byte(0x93)),
   mul: binary(byte(0x94)),
   lessThan: binary(byte(0x5d)),
+  /** The larger one, or a NaN where either is one. */
+  maximum: binary(byte(0x97)),
   fromInteger: unary(byte(0xb2)), // signed
   load: load(byte(0x2a), 2),
   store: store(byte(0x38), 2),
@@ -129,6 +131,9 @@ export const f32x4 = {
   add: binary(simd(0xe4)),
   sub: binary(simd(0xe5)),
   mul: binary(simd(0xe6)),
+  div: binary(simd(0xe7)),
+  /** Ones in the lanes where a < b; a NaN is not less than anything. */
+  lessThan: binary(simd(0x43)),
   /** Ones in the lanes that are equal; a NaN equals nothing. */
   eq: binary(simd(0x41)),
   fromIntegers: unary(simd(0xfa)),
@@ -212,6 +217,8 @@ export const i32x4 = {
   /** The upper four 16-bit numbers, unsigned. */
   fromHighShorts: unary(simd(0xaa)),
   shiftLeft: binary(simd(0xab)),
+  /** Copies of the sign come in. */
+  shiftRight: binary(simd(0xac)),
   /** Sums of neighbouring unsigned 16-bit numbers. */
   pairSums: unary(simd(0x7f)),
   lane: (value: Code, lane: number): Code => join(value) + simd(0x1b) + byte(lane),

@@ -1,9 +1,9 @@
 /** Assembles functions into a WebAssembly module (core specification, section 5.5). */
 import { byte, type Code, join, type Local, unsigned } from './instructions.ts'
 
-export type ValueType = 'i32' | 'f32' | 'v128'
+export type ValueType = 'i32' | 'f32' | 'f64' | 'v128'
 
-const typeCodes = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const satisfies Record<ValueType, number>
+const typeCodes = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const satisfies Record<ValueType, number>
 
 /** A function without result, exported under its name, in ASCII. */
 export interface WasmFunction {

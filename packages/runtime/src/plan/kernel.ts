@@ -1,4 +1,5 @@
 /** The kernels that a step can be planned for. */
+import type { GeneralKernel } from './general/kernel.ts'
 import type { ByteRowsKernel, ByteRowsShape } from './integer/byte-rows.ts'
 import type { Movement } from './moves.ts'
 import type { DenseRun } from './numbers/dense-runs.ts'
@@ -67,6 +68,7 @@ export type Kernel =
         | 'byte-mean'
         | 'byte-copy'
     }
+  | GeneralKernel
   /** The output is the input under another name. */
   | { readonly name: 'alias' }
   | { readonly name: 'reference' }

@@ -36,6 +36,12 @@ export type MovingNode = {
 export const isMoving = (node: PackedNode): node is PackedNode & MovingNode =>
   (movingOperators as readonly string[]).includes(node.op)
 
+/** All of a value as it lies. */
+export function wholeMovement(size: number): Movement {
+  const whole = { start: 0, strides: [1] }
+  return { moves: [{ input: 0, shape: [size], source: whole, target: whole }] }
+}
+
 /** How far apart neighbours along each axis of a node's values lie. */
 export interface MovementStrides {
   readonly inputs: readonly (readonly number[])[]

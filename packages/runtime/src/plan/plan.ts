@@ -34,6 +34,8 @@ export interface ArithmeticChoice {
 export interface Plan {
   readonly model: PackedModel
   readonly kernels: KernelSet
+  /** Whether some steps need kernels of the part `general`. */
+  readonly general: boolean
   /** With batch size 1. */
   readonly shapes: ReadonlyMap<string, Shape>
   readonly steps: readonly PlannedStep[]
@@ -46,9 +48,9 @@ export interface Plan {
 }
 
 export interface MemoryUse {
-  /** Lists and matrices made from the weights. */
+  /** Lists and matrices made from the weights, and stored operands. */
   readonly weightBytes: number
-  /** Padded copies of inputs; layers of equal geometry share theirs. */
+  /** Padded copies of inputs, which layers of equal geometry share, and what kernels keep for a while. */
   readonly scratchBytes: number
   /** Inputs, outputs and everything between, laid over each other as their lifetimes allow. */
   readonly arenaBytes: number
@@ -59,6 +61,7 @@ export interface MemoryUse {
 export interface PlanParts {
   bytes(): Promise<typeof import('./integer/index.ts')>
   numbers(): Promise<typeof import('./numbers/index.ts')>
+  general(): Promise<typeof import('./general/index.ts')>
 }
 
 /** Vector loads may reach this far beyond the last value. */
@@ -95,15 +98,15 @@ export async function planModel(
   const needsNumbers = (step: Step): boolean => simd && step.kind !== 'bytes' && !isRenaming(step)
   const numbers = early ?? (steps.some(needsNumbers) ? await parts.numbers() : undefined)
 
-  const choose = (step: Step): Choice => {
+  const choose = (step: Step): Choice | undefined => {
     if (isRenaming(step)) return { kernel: { name: 'alias' }, reason: 'only the shape changes' }
     if (!simd) return reference('this session has no SIMD kernels')
-    return step.kind === 'bytes'
-      ? bytes!.chooseByteKernel(step)
-      : numbers!.chooseNumberKernel(step, model, shapes)
+    return step.kind === 'bytes' ? bytes!.chooseByteKernel(step) : numbers!.chooseNumberKernel(step, shapes)
   }
-  const withReason = (step: Step): Choice => {
-    const choice = choose(step)
+  const common = steps.map(choose)
+  const general = common.includes(undefined) ? await parts.general() : undefined
+  const withReason = (step: Step, index: number): Choice => {
+    const choice = common[index] ?? general!.chooseGeneralKernel(step.node, shapes)
     const inBytes = step.kind === 'bytes' ? undefined : lowered?.reasons.get(step.node.name)
     return inBytes === undefined
       ? choice
@@ -111,14 +114,11 @@ export async function planModel(
   }
   /** Bytes of a step's weights in the form its kernel reads. */
   const weightBytesOf = (step: Step, { kernel }: Choice): number => {
-    if (kernel.name !== 'reference') {
-      return step.kind === 'bytes'
-        ? bytes!.preparedBytes(step, kernel)
-        : (numbers?.preparedBytes(step, kernel, shapes) ?? 0)
-    }
-    if (step.kind !== 'node') return 0
+    if (step.kind === 'bytes') return kernel.name === 'reference' ? 0 : bytes!.preparedBytes(step, kernel)
+    const prepared = numbers?.preparedBytes(step, kernel, shapes) ?? 0
+    if (step.kind === 'linear') return prepared
     const stored = step.node.inputs.filter(name => model.tensors.has(name))
-    return stored.reduce((sum, name) => sum + 4 * sizeOf(shapes.get(name)!), 0)
+    return stored.reduce((sum, name) => sum + 4 * sizeOf(shapes.get(name)!), prepared)
   }
 
   let address = alignment
@@ -167,7 +167,17 @@ export async function planModel(
     memory,
     ...describeSteps(planned, model, shapes),
   }
-  return { model, kernels, shapes, steps: planned, addresses, places, memory, description }
+  return {
+    model,
+    kernels,
+    general: general !== undefined,
+    shapes,
+    steps: planned,
+    addresses,
+    places,
+    memory,
+    description,
+  }
 }
 
 const noPlaces: Places = { table: 0, addresses: new Map(), slots: [], masks: new Map() }

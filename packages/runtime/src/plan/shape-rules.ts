@@ -1,6 +1,7 @@
 /** One shape rule an operator: output shape from input shapes and attributes, or an error that says where. */
 import { SternaError } from '../errors.ts'
 import type { AveragePoolAttributes, InferenceOperatorName, InferenceOperators } from '../operators.ts'
+import { planLimits } from './limits.ts'
 import { type Shape, sizeOf } from './shape.ts'
 
 export interface ShapeRule<Name extends InferenceOperatorName> {
@@ -128,7 +129,8 @@ function slide(
 ): number {
   const reach = (kernel - 1) * dilation + 1
   const padded = size + before + after
-  if (padded < reach) shapeError(where, `a padded input of at least ${reach} positions`, padded)
+  if (padded < reach || padded > planLimits.dimension)
+    shapeError(where, `a padded input of ${reach} to ${planLimits.dimension} positions`, padded)
   return Math.floor((padded - reach) / stride) + 1
 }
 

@@ -12,3 +12,9 @@ export function stridesOf(shape: Shape): number[] {
   for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!
   return strides
 }
+
+/** Strides of an operand aligned at the right of `rank` axes; 0 where it stretches. */
+export function broadcastStrides(shape: Shape, rank: number): number[] {
+  const strides = stridesOf(shape).map((stride, axis) => (shape[axis] === 1 ? 0 : stride))
+  return [...new Array<number>(rank - shape.length).fill(0), ...strides]
+}

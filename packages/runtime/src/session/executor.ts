@@ -57,11 +57,11 @@ async function bindSteps(
   observer: KernelObserver | undefined,
 ): Promise<ReadonlyMap<PlannedStep, Call> | undefined> {
   const onBytes = ({ step }: PlannedStep): boolean => step.kind === 'bytes'
-  const inNumbers = (planned: PlannedStep): boolean =>
-    !onBytes(planned) && planned.kernel.name !== 'alias' && planned.kernel.name !== 'reference'
+  const inNumbers = (planned: PlannedStep): boolean => !onBytes(planned) && planned.kernel.name !== 'alias'
   const bytes = plan.steps.some(onBytes) ? await parts.bytes() : undefined
   const numbers = plan.steps.some(inNumbers) ? await parts.numbers() : undefined
-  return (bytes ?? numbers)?.bindKernels(plan, memory, { bytes, numbers }, observer)
+  const general = plan.general ? await parts.general() : undefined
+  return (bytes ?? numbers)?.bindKernels(plan, memory, { bytes, numbers, general }, observer)
 }
 
 /** On its own, lest the plan be held as long as the session. */

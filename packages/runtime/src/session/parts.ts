@@ -2,4 +2,5 @@
 export const parts = {
   bytes: () => import('../bytes.ts'),
   numbers: () => import('../numbers.ts'),
+  general: () => import('../general.ts'),
 } as const

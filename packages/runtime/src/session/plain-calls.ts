@@ -1,6 +1,5 @@
 /**
- * Steps as calls of the reference kernels. Loaded only where a plan has steps without a faster kernel: most networks need
- * none of it.
+ * Steps as calls of the reference kernels. Loaded only where a session has no SIMD kernels.
  */
 import { type ByteValues, runByteStep, runNode, type View } from '../kernels/reference/index.ts'
 import type { Plan, PlannedStep } from '../plan/plan.ts'

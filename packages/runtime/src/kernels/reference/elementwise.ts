@@ -1,4 +1,4 @@
-import { sameShape, stridesOf } from '../../plan/shape.ts'
+import { broadcastStrides, sameShape } from '../../plan/shape.ts'
 import type { View } from './kernel.ts'
 
 /** f of every element. */
@@ -33,10 +33,4 @@ export function mapBinary(f: (a: number, b: number) => number, inputs: readonly 
       coordinates[axis] = 0
     }
   }
-}
-
-/** Strides of an operand aligned at the right of `rank` axes; 0 where it stretches. */
-function broadcastStrides(shape: readonly number[], rank: number): number[] {
-  const strides = stridesOf(shape).map((stride, axis) => (shape[axis] === 1 ? 0 : stride))
-  return [...new Array<number>(rank - shape.length).fill(0), ...strides]
 }

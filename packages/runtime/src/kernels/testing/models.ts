@@ -166,3 +166,22 @@ export function resnet20(zeros: number, seed = 1): PackedModel {
   x = m.node('Gemm', [x, m.tensor(randomDense(random, [10, 64])), bias(10)], gemmAttributes)
   return m.model(x)
 }
+
+/** An inverted residual block of MobileNetV3 with squeeze-and-excite: x [1, 16, 14, 14] → the same. */
+export function mobileBlock(zeros: number, seed = 1): PackedModel {
+  const random = createRandom(seed)
+  const m = new ModelSketch()
+  const conv = (value: string, shape: readonly number[], groups = 1) => {
+    const weight = groups === 1 ? randomTernary(random, shape, zeros) : randomDense(random, shape)
+    const inputs = [value, m.tensor(weight), m.tensor(randomDense(random, [shape[0]!]))]
+    return m.node('Conv', inputs, convAttributes(1, (shape[2]! - 1) / 2, { groups }))
+  }
+  const x = m.input('x', [1, 16, 14, 14])
+  const wide = m.node('HardSwish', [conv(x, [64, 16, 1, 1])], {})
+  const map = m.node('HardSwish', [conv(wide, [64, 1, 5, 5], 64)], {})
+  const squeezed = m.node('GlobalAveragePool', [map], {})
+  const excited = conv(m.node('Relu', [conv(squeezed, [16, 64, 1, 1])], {}), [64, 16, 1, 1])
+  const factors = m.node('HardSigmoid', [excited], { alpha: 1 / 6, beta: 0.5 })
+  const scaled = m.node('Mul', [map, factors], {})
+  return m.model(m.node('Add', [conv(scaled, [16, 64, 1, 1]), x], {}))
+}

@@ -25,11 +25,10 @@ import { emitTile, type TileSpec } from './tiles.ts'
 
 /** Writes a step's weights and asks for its functions; undefined where no SIMD kernel was planned. */
 export function bindStep(context: BindingContext): Binding | undefined {
-  const { plan, planned, library } = context
+  const { plan, planned, library, inputs } = context
   const { kernel, step } = planned
   const output = plan.addresses.get(step.output)!
   const outputBytes = 4 * sizeOf(plan.shapes.get(step.output)!)
-  const inputs = step.node.inputs.map(name => plan.addresses.get(name)!)
   switch (kernel.name) {
     case 'add-lists':
     case 'dense-tiles':
@@ -82,6 +81,14 @@ export function bindStep(context: BindingContext): Binding | undefined {
     case 'byte-mean':
     case 'byte-copy':
       throw new TypeError(`${step.node.name}: ${kernel.name} needs a step on bytes`)
+    case 'map':
+    case 'broadcast':
+    case 'normalize':
+    case 'softmax':
+    case 'fold':
+    case 'window':
+    case 'product':
+      throw new TypeError(`${step.node.name}: ${kernel.name} is bound elsewhere`)
     default:
       return kernel satisfies never
   }
@@ -89,11 +96,11 @@ export function bindStep(context: BindingContext): Binding | undefined {
 
 /** The copy into padded planes that goes before a window's kernel, and where that kernel reads. */
 function bindWindow(
-  { plan, planned, buffer, library }: BindingContext,
+  { planned, buffer, library, inputs }: BindingContext,
   layout: WindowLayout | undefined,
   border: number,
 ): { readonly prepare: Binding | undefined; readonly address: number } {
-  const source = plan.addresses.get(planned.step.node.inputs[0]!)!
+  const source = inputs[0]!
   const scratch = layout?.scratch
   const address = planned.scratchAddress
   if (scratch === undefined || address === undefined) return { prepare: undefined, address: source }

@@ -15,6 +15,8 @@ export interface BindingContext {
   readonly planned: PlannedStep
   readonly buffer: ArrayBuffer
   readonly library: Library
+  /** Where the operands of a node lie, and the input of a layer. */
+  readonly inputs: readonly number[]
 }
 
 /** One function with the same numbers in every run. */

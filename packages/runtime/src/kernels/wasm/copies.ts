@@ -2,6 +2,7 @@ import { advance, get, i32, repeatWhile, v128 } from '../../assembler/instructio
 import { defineFunction, type Locals, type WasmFunction } from '../../assembler/module.ts'
 import type { Move } from '../../plan/moves.ts'
 import type { PlaneCopy, WindowLayout } from '../../plan/numbers/window.ts'
+import type { Shape } from '../../plan/shape.ts'
 import type { Binding } from './binding.ts'
 import type { KernelFunction } from './library.ts'
 
@@ -54,6 +55,46 @@ interface Axis {
   readonly target: number
 }
 
+/** Axes that several values walk together, each by its own step. */
+export interface SharedAxis {
+  readonly size: number
+  readonly steps: readonly number[]
+}
+
+/** Drops axes of size 1 and joins neighbours that all walk as one; at least three, the inner ones last. */
+export function joinAxes(shape: Shape, strides: readonly (readonly number[])[]): SharedAxis[] {
+  const axes: SharedAxis[] = []
+  for (const [i, size] of shape.entries()) {
+    if (size === 1) continue
+    const axis = { size, steps: strides.map(steps => steps[i]!) }
+    const last = axes.at(-1)
+    if (last?.steps.every((step, value) => step === size * axis.steps[value]!)) {
+      axes[axes.length - 1] = { ...axis, size: last.size * size }
+    } else {
+      axes.push(axis)
+    }
+  }
+  const single = { size: 1, steps: strides.map(() => 1) }
+  while (axes.length < 3) axes.unshift(single)
+  return axes
+}
+
+/** Visits every place along axes beyond those a kernel walks, as steps of the first two values that share them. */
+export function walkAxes(
+  axes: readonly SharedAxis[],
+  visit: (first: number, second: number) => void,
+  depth = 0,
+  first = 0,
+  second = 0,
+): void {
+  const axis = axes[depth]
+  if (axis === undefined) visit(first, second)
+  else {
+    for (let i = 0; i < axis.size; i++)
+      walkAxes(axes, visit, depth + 1, first + i * axis.steps[0]!, second + i * axis.steps[1]!)
+  }
+}
+
 /**
  * Carries out moves to `target`.
  * @param size bytes of an element
@@ -88,53 +129,40 @@ function copyMove(
   size: number,
 ): void {
   const [plane, row, column] = move.inner
-  const walk = (depth: number, from: number, to: number): void => {
-    const axis = move.outer[depth]
-    if (axis === undefined) {
-      copy(
-        to,
-        from,
-        plane.size,
-        row.size,
-        size * column.size,
-        size * plane.target,
-        size * row.target,
-        size * plane.source,
-        size * row.source,
-        size * column.source,
-      )
-      return
-    }
-    for (let i = 0; i < axis.size; i++)
-      walk(depth + 1, from + size * i * axis.source, to + size * i * axis.target)
-  }
-  walk(0, source + size * move.source, target + size * move.target)
+  walkAxes(move.outer, (from, to) =>
+    copy(
+      target + size * (move.target + to),
+      source + size * (move.source + from),
+      plane.size,
+      row.size,
+      size * column.size,
+      size * plane.target,
+      size * row.target,
+      size * plane.source,
+      size * row.source,
+      size * column.source,
+    ),
+  )
 }
 
 export interface MergedMove {
   readonly source: number
   readonly target: number
-  readonly outer: readonly Axis[]
+  readonly outer: readonly SharedAxis[]
   /** Plane, row, column; the column's target step is 1. */
   readonly inner: readonly [Axis, Axis, Axis]
 }
 
-/** Drops axes of size 1 and joins neighbours that both sides walk as one. */
 export function mergeAxes({ shape, source, target }: Move): MergedMove {
-  const axes: Axis[] = []
-  for (const [i, size] of shape.entries()) {
-    if (size === 1) continue
-    const axis = { size, source: source.strides[i]!, target: target.strides[i]! }
-    const last = axes.at(-1)
-    if (last !== undefined && last.source === size * axis.source && last.target === size * axis.target) {
-      axes[axes.length - 1] = { ...axis, size: last.size * size }
-    } else {
-      axes.push(axis)
-    }
+  const axes = joinAxes(shape, [source.strides, target.strides])
+  if (axes.at(-1)!.steps[1] !== 1) axes.push({ size: 1, steps: [1, 1] })
+  const inner = axes
+    .slice(-3)
+    .map(({ size, steps }): Axis => ({ size, source: steps[0]!, target: steps[1]! }))
+  return {
+    source: source.start,
+    target: target.start,
+    outer: axes.slice(0, -3),
+    inner: inner as [Axis, Axis, Axis],
   }
-  const single = { size: 1, source: 1, target: 1 }
-  if (axes.at(-1)?.target !== 1) axes.push(single)
-  while (axes.length < 3) axes.unshift(single)
-  const inner = axes.slice(-3) as [Axis, Axis, Axis]
-  return { source: source.start, target: target.start, outer: axes.slice(0, -3), inner }
 }

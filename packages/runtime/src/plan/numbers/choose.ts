@@ -1,6 +1,6 @@
-/** Which kernel computes a step in numbers, and why. */
-import type { PackedModel, PackedNode } from '../../file/types.ts'
-import { type Choice, reference } from '../kernel.ts'
+/** Which of the common kernels computes a step in numbers, and why. */
+import type { PackedNode } from '../../file/types.ts'
+import type { Choice } from '../kernel.ts'
 import { isMoving, movementOf } from '../moves.ts'
 import { poolsPairs, poolsPairsReason } from '../pair-pooling.ts'
 import { type Shape, sameShape, sizeOf } from '../shape.ts'
@@ -13,16 +13,11 @@ import { layOutWindow } from './window.ts'
 /** Beyond this a window's offsets are not worth a list. */
 const maxWindowArea = 1 << 16
 
-export function chooseNumberKernel(
+/** Undefined where the kernel is one of `plan/general`. */
+export const chooseNumberKernel = (
   step: LinearStep | NodeStep,
-  model: PackedModel,
   shapes: ReadonlyMap<string, Shape>,
-): Choice {
-  if (step.kind === 'linear') return chooseLinear(step, shapes)
-  const { node } = step
-  if (node.inputs.some(name => model.tensors.has(name))) return reference('one operand is a stored tensor')
-  return chooseNode(node, shapes) ?? reference(`no SIMD kernel for this ${node.op}`)
-}
+): Choice | undefined => (step.kind === 'linear' ? chooseLinear(step, shapes) : chooseNode(step.node, shapes))
 
 function chooseNode(node: PackedNode, shapes: ReadonlyMap<string, Shape>): Choice | undefined {
   const inputs = node.inputs.map(name => shapes.get(name)!)

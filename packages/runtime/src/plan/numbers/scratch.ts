@@ -7,6 +7,8 @@ export interface Scratch {
   readonly scratchAddress?: number
   /** Where the sums of neighbouring inputs lie that all layers share which have some. */
   readonly sumsAddress?: number
+  /** Where a kernel keeps what it computes in between, in memory that all layers share. */
+  readonly workAddress?: number
 }
 
 /**
@@ -19,7 +21,9 @@ export function assignScratch(
 ): readonly Scratch[] {
   const floatsOf = new Map<string, number>()
   let sumFloats = 0
+  let workFloats = 0
   for (const choice of choices) {
+    workFloats = Math.max(workFloats, workOf(choice) ?? 0)
     const { scratch, sums } = layoutOf(choice) ?? {}
     sumFloats = Math.max(sumFloats, sums?.floats ?? 0)
     if (scratch === undefined) continue
@@ -28,17 +32,22 @@ export function assignScratch(
   }
   const addresses = new Map([...floatsOf].map(([key, floats]) => [key, take(4 * floats)]))
   const sumsAddress = take(4 * sumFloats)
+  const workAddress = take(4 * workFloats)
   return choices.map(choice => {
     const { scratch, sums } = layoutOf(choice) ?? {}
     return {
       ...(scratch && { scratchAddress: addresses.get(keyOf(choice, scratch.key))! }),
       ...(sums && { sumsAddress }),
+      ...(workOf(choice) !== undefined && { workAddress }),
     }
   })
 }
 
 const layoutOf = ({ kernel }: Choice): WindowLayout | undefined =>
   'layout' in kernel ? kernel.layout : undefined
+
+const workOf = ({ kernel }: Choice): number | undefined =>
+  'workFloats' in kernel ? kernel.workFloats : undefined
 
 /** A border of −∞ is not one of zeros. */
 const keyOf = ({ kernel }: Choice, key: string): string =>

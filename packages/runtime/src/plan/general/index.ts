@@ -1,0 +1,2 @@
+/** The planner of operators that few packed networks have. */
+export { chooseGeneralKernel } from './choose.ts'
