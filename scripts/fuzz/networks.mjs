@@ -29,6 +29,10 @@ export function randomNetwork(random) {
     const bias = random.below(4) > 0 ? [m.tensor(randomDense(weights, [outputs]))] : []
     return [m.tensor(weight), ...bias]
   }
+  const positive = dims => {
+    const tensor = randomDense(weights, dims)
+    return m.tensor({ ...tensor, data: tensor.data.map(value => 1.5 + value) })
+  }
   const window = () => {
     const kernel = [1 + random.below(Math.min(7, shape[2])), 1 + random.below(Math.min(7, shape[3]))]
     const strides = [1 + random.below(3), 1 + random.below(3)]
@@ -43,7 +47,7 @@ export function randomNetwork(random) {
     ),
   ]
   for (let count = 1 + random.below(8); count > 0 && shape.length === 4; count--) {
-    switch (random.below(7)) {
+    switch (random.below(forBytes ? 7 : 11)) {
       case 0:
       case 1:
       case 2: {
@@ -75,6 +79,31 @@ export function randomNetwork(random) {
       case 5: {
         const mates = made.filter(value => `${value.shape}` === `${shape}`)
         if (mates.length > 0) x = m.node(pick(forBytes ? ['Add'] : ['Add', 'Mul']), [x, pick(mates).x], {})
+        break
+      }
+      case 6: {
+        const op = pick(['Tanh', 'HardSigmoid'])
+        x = m.node(op, [x], op === 'Tanh' ? {} : { alpha: 0.2, beta: 0.5 })
+        // Of far larger numbers it would show the last digits of whatever came before.
+        const axis = random.below(8) - 4
+        if (random.below(2) === 0) x = m.node(pick(['Softmax', 'LogSoftmax']), [x], { axis })
+        break
+      }
+      case 7:
+        x = m.node('BatchNormalization', [x, ...[0, 1, 2, 3].map(() => positive([shape[1]]))], {
+          epsilon: 1e-5,
+          momentum: 0.9,
+        })
+        break
+      case 8: {
+        const other = shape.map(size => (random.below(2) === 0 ? 1 : size)).slice(random.below(4))
+        const operands = [x, positive(other)]
+        x = m.node(pick(['Add', 'Sub', 'Mul', 'Div']), operands, {})
+        break
+      }
+      case 9: {
+        const factors = m.node('Sigmoid', [m.node('GlobalAveragePool', [x], {})], {})
+        x = m.node('Mul', random.below(2) === 0 ? [x, factors] : [factors, x], {})
         break
       }
       default:

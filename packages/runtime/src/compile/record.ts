@@ -28,7 +28,7 @@ export interface Recording {
 /**
  * Binds a model and runs it once on zeros, taking down every call.
  * @throws SternaError as `loadModel` does, `engine/unavailable` where this host has no WebAssembly with 128-bit SIMD,
- *   `graph/unknown-operator` where the model has a node that only plain JavaScript computes
+ *   `graph/unknown-value` where an output is a stored tensor
  */
 export async function recordModel(
   model: PackedModel,
@@ -37,14 +37,6 @@ export async function recordModel(
   const plan = await planFor(model, options)
   if (plan.kernels.name !== 'simd128')
     throw new SternaError('engine/unavailable', `recording a network needs SIMD: ${plan.kernels.reason}`)
-  const plain = plan.steps.find(({ kernel }) => kernel.name === 'reference')
-  if (plain !== undefined) {
-    throw new SternaError(
-      'graph/unknown-operator',
-      `${plain.step.node.name}: no WebAssembly kernel computes this ${plain.step.node.op}: ${plain.reason}`,
-      { detail: { node: plain.step.node.name, operator: plain.step.node.op } },
-    )
-  }
   const functions: WasmFunction[] = []
   const calls: KernelCall[] = []
   const { inputs, outputs, metadata, run } = await createExecutor(plan, {
