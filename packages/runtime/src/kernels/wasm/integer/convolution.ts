@@ -59,7 +59,7 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
       local('i32'),
     ) as Locals<5>
     const addresses = Array.from({ length: group * groupsInTurn }, () => local('i32'))
-    const [scale, constant, addedScale] = [local('v128'), local('v128'), local('v128')]
+    const constant = local('v128')
     const shift = local('i32')
     const sums = Array.from({ length: vectors }, () => ({
       /** Σ of the 16-bit lanes: even bytes + 2^8 · odd bytes, modulo 2^16. */
@@ -121,19 +121,27 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
             ],
       ]
     }
-    /** Splits a vector's sums into those of the even and of the odd bytes, and leaves both in place. */
-    const split = ({ all, odd }: (typeof sums)[number]): Code =>
-      set(all, i16x8.sub(get(all), i16x8.shiftLeft(get(odd), i32.const(8))))
+    /** A vector's sums are of all bytes and of the odd ones; this leaves those of the even bytes. */
+    const evenSums = ({ all, odd }: (typeof sums)[number]): Code =>
+      i16x8.sub(get(all), i16x8.shiftLeft(get(odd), i32.const(8)))
+    /** The record's number at this place comes first: see `multiplyRound`. */
+    const scaled = (field: number, sum: Code): Code =>
+      i16x8.multiplyRound(i16x8.loadSplat(get(record), field), sum)
+    const doubled = (sum: Code): Code =>
+      spec.doubles ? i16x8.shiftLeft(sum, i32.load8(get(record), 18)) : sum
 
     /** Scales a vector's sums, and adds those of the parts before. */
-    const scaleSums = ({ all, odd, before }: (typeof sums)[number]): Code =>
-      [all, odd].map((sum, i) => {
-        const doubled = spec.doubles ? i16x8.shiftLeft(get(sum), i32.load8(get(record), 18)) : get(sum)
-        const scaled = i16x8.multiplyRound(doubled, get(scale))
-        return set(sum, before === undefined ? scaled : i16x8.addSaturate(get(before[i]!), scaled))
-      })
-    const finish = (scaled: Code, added: Code): Code => {
-      const moved = i16x8.addSaturate(scaled, get(constant))
+    const scaleSums = (sum: (typeof sums)[number]): Code => {
+      const { all, odd, before } = sum
+      const added = (part: Code, i: number): Code =>
+        before === undefined ? part : i16x8.addSaturate(get(before[i]!), part)
+      return [
+        set(all, added(scaled(10, doubled(evenSums(sum))), 0)),
+        set(odd, added(scaled(10, doubled(get(odd))), 1)),
+      ]
+    }
+    const finish = (sum: Code, added: Code): Code => {
+      const moved = i16x8.addSaturate(sum, get(constant))
       const whole = residual === undefined ? moved : i16x8.addSaturate(moved, added)
       const shifted = i16x8.shiftRight(whole, get(shift))
       const bounded = i16x8.smaller(shifted, i16x8.splat(i32.const(spec.highest)))
@@ -142,11 +150,10 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
     const residualPart = (bytes: Code): Code => {
       const zero = residual?.zero ?? 0
       const centred = zero === 0 ? bytes : i16x8.sub(bytes, i16x8.splat(i32.const(zero)))
-      return i16x8.multiplyRound(i16x8.shiftLeft(centred, i32.const(7)), get(addedScale))
+      return scaled(14, i16x8.shiftLeft(centred, i32.const(7)))
     }
     const store: Code = [
       set(constant, i16x8.loadSplat(get(record), 12)),
-      residual === undefined ? [] : set(addedScale, i16x8.loadSplat(get(record), 14)),
       set(shift, i32.load8(get(record), 16)),
       sums.map((sum, vector) => [
         residual === undefined ? [] : set(sum.part, v128.load(get(added), 16 * vector)),
@@ -168,21 +175,13 @@ export function emitByteConvolution(name: string, spec: ByteConvolutionSpec): Wa
     const filter: Code = [
       sums.map(({ all, odd }) => [set(all, v128.zero), set(odd, v128.zero)]),
       walk(0),
-      set(scale, i16x8.loadSplat(get(record), 8)),
       sums.map(sum => [
-        split(sum),
-        set(sum.odd, i16x8.multiplyRound(get(sum.odd), get(scale))),
-        set(
-          sum.all,
-          i16x8.add(
-            i16x8.multiplyRound(get(sum.all), get(scale)),
-            i16x8.shiftLeft(get(sum.odd), i32.const(8)),
-          ),
-        ),
+        set(sum.all, scaled(8, evenSums(sum))),
+        set(sum.odd, scaled(8, get(sum.odd))),
+        set(sum.all, i16x8.add(get(sum.all), i16x8.shiftLeft(get(sum.odd), i32.const(8)))),
       ]),
       walk(4),
-      set(scale, i16x8.loadSplat(get(record), 10)),
-      sums.map(sum => [split(sum), scaleSums(sum)]),
+      sums.map(scaleSums),
       spec.parts
         ? [
             sums.map(({ all, odd, before }) => [set(before![0], get(all)), set(before![1], get(odd))]),
