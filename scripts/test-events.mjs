@@ -1,8 +1,14 @@
-/** A node:test reporter for scripts/test.mjs: one JSON line for every test that ended. */
+/** A node:test reporter for scripts/test.mjs: one JSON line for every test that ended, and for what tests say of themselves. */
 import { inspect } from 'node:util'
+
+/** Node sums up every file in the same way. */
+const summary = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/
 
 export default async function* events(source) {
   for await (const { type, data } of source) {
+    if (type === 'test:diagnostic' && !summary.test(data.message)) {
+      yield `${JSON.stringify({ said: data.message })}\n`
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const { name, skip, details } = data
     yield `${JSON.stringify({

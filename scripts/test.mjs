@@ -46,7 +46,8 @@ async function runQueue() {
     const index = next++
     const file = files[index]
     const startedMs = performance.now()
-    const { events, problem, output } = await runFile(file, path.join(scratch, `${index}.jsonl`))
+    const { events: all, problem, output } = await runFile(file, path.join(scratch, `${index}.jsonl`))
+    const events = all.filter(event => event.said === undefined)
     const tests = events.filter(event => !event.isSuite)
     const failed = events
       .filter(event => !event.passed && event.error !== undefined)
@@ -60,6 +61,7 @@ async function runQueue() {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
     const counts = `${tests.length} tests${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`
     console.log(`${failed.length === 0 ? 'ok  ' : 'FAIL'} ${file}  ${counts}, ${seconds} s`)
+    for (const { said } of all) if (said !== undefined) console.log(indent(said))
     for (const { name, error } of failed) console.log(indent(`✗ ${name}\n${indent(error)}`))
     if (failed.length > 0 && output.trim() !== '') console.log(indent(`output:\n${indent(output.trimEnd())}`))
   }
