@@ -3,7 +3,7 @@ import { defineFunction, type Locals, type WasmFunction } from '../../assembler/
 import type { Move } from '../../plan/moves.ts'
 import type { PlaneCopy, WindowLayout } from '../../plan/numbers/window.ts'
 import type { Shape } from '../../plan/shape.ts'
-import type { Binding } from './binding.ts'
+import { type Binding, bindCall, bindInOrder } from './binding.ts'
 import type { KernelFunction } from './library.ts'
 
 /** Fills a window's padded planes from the value at `source`. */
@@ -107,42 +107,28 @@ export function bindMoves(
   size: number,
   fill: Binding | undefined,
 ): Binding {
-  return () => {
-    const run = copy()
-    const fillTarget = fill?.()
-    return () => {
-      fillTarget?.()
-      for (const { source, move } of moves) copyMove(run, move, source, target, size)
-    }
-  }
+  const copies = moves.map(({ source, move }) =>
+    bindMove(copy, move, source + size * move.source, target + size * move.target, size),
+  )
+  return bindInOrder(...(fill === undefined ? [] : [fill]), ...copies)
 }
 
-/**
- * The inner three axes in one call, a loop for each axis beyond them.
- * @param size bytes of an element
- */
-function copyMove(
-  copy: KernelFunction,
-  move: MergedMove,
+/** The inner three axes in one call, a loop for each axis beyond them, which few moves have. */
+function bindMove(
+  copy: () => KernelFunction,
+  { outer, inner: [plane, row, column] }: MergedMove,
   source: number,
   target: number,
   size: number,
-): void {
-  const [plane, row, column] = move.inner
-  walkAxes(move.outer, (from, to) =>
-    copy(
-      target + size * (move.target + to),
-      source + size * (move.source + from),
-      plane.size,
-      row.size,
-      size * column.size,
-      size * plane.target,
-      size * row.target,
-      size * plane.source,
-      size * row.source,
-      size * column.source,
-    ),
-  )
+): Binding {
+  const sizes = [plane.size, row.size, size * column.size]
+  const steps = [plane.target, row.target, plane.source, row.source, column.source].map(step => size * step)
+  if (outer.length === 0) return bindCall(copy, target, source, ...sizes, ...steps)
+  return () => {
+    const run = copy()
+    return () =>
+      walkAxes(outer, (from, to) => run(target + size * to, source + size * from, ...sizes, ...steps))
+  }
 }
 
 export interface MergedMove {
