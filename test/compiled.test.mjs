@@ -1,7 +1,7 @@
 /** Networks as WebAssembly modules of their own compute what sessions of their files compute. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { load as loadCompiled } from '../packages/runtime/dist/compiled/index.js'
+import { load as loadCompiled } from '../packages/runtime/dist/compiled/index.node.js'
 import { loadModel, SternaError } from '../packages/runtime/dist/index.js'
 import {
   createRandom,
@@ -84,6 +84,24 @@ describe('a compiled network gives what its session gives, bit for bit,', () => 
       }
     }
   })
+})
+
+test('batches of a compiled network run on threads, to the same bits', async () => {
+  const { bytes } = await exportWasm(withRanges(resnet20(0.8)))
+  const images = randomArray(createRandom(4), 9 * 3072)
+  const alone = await loadCompiled(bytes)
+  assert.deepEqual([alone.threads, alone.threadsReason], [1, 'asked for'])
+  const expected = alone.run(images)
+  assert.deepEqual(await alone.runBatch(images), expected)
+  const session = await loadCompiled(bytes, { threads: 2 })
+  try {
+    assert.equal(session.threads, 2)
+    for (let round = 0; round < 2; round++) assert.deepEqual(await session.runBatch(images), expected)
+  } finally {
+    session.close()
+  }
+  await assert.rejects(session.runBatch(images), /closed/)
+  await assert.rejects(loadCompiled(bytes, { threads: 0 }), { code: 'usage/option' })
 })
 
 test('weights stay coded in a compiled network', async () => {

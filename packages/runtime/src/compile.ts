@@ -11,4 +11,4 @@ export {
   type TernaryRegion,
   ternaryRegions,
 } from './compile/ternary-regions.ts'
-export { type CompiledNote, compiledNoteName, compiledNoteVersion } from './compiled/note.ts'
+export { type CompiledNote, compiledNoteName, compiledNoteVersion } from './session/compiled-note.ts'

@@ -1,9 +1,9 @@
 /** A session as what it does: memory before the first run, functions, and the calls that make up a run. */
 import type { WasmFunction } from '../assembler/module.ts'
-import type { PlacedValue } from '../compiled/note.ts'
 import { SternaError } from '../errors.ts'
 import type { PackedMetadata, PackedModel } from '../file/types.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { PlacedValue } from '../session/compiled-note.ts'
 import { createExecutor } from '../session/executor.ts'
 import { type ComputeOptions, planFor } from '../session/open.ts'
 

@@ -9,4 +9,4 @@ export type {
   RunOutput,
   RunResult,
 } from '../session/image-session.ts'
-export { type CompiledSession, load } from './load.ts'
+export { type CompiledSession, type LoadOptions, load } from './load.ts'

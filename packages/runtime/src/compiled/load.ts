@@ -1,17 +1,26 @@
 import { SternaError } from '../errors.ts'
 import { compileModule } from '../kernels/wasm/compile-module.ts'
-import { sizeOf } from '../plan/shape.ts'
-import { ImageSession } from '../session/image-session.ts'
-import type { ImageRunner, Value } from '../session/run-images.ts'
-import { type CompiledNote, compiledNoteName, compiledNoteVersion, type PlacedValue } from './note.ts'
+import { BatchSession } from '../session/batch-session.ts'
+import { type CompiledNetwork, openCompiled } from '../session/compiled-network.ts'
+import { expectThreads, startThreads } from '../session/start-threads.ts'
+import type { StartedPool } from '../session/threads/pool.ts'
+
+export interface LoadOptions {
+  /**
+   * Threads over which `runBatch` spreads the images of a batch, as in `sterna-runtime`; workers are given the compiled
+   * module. 1, the default, to 256.
+   */
+  readonly threads?: number
+}
 
 /** A network that was planned when its module was written. */
-export class CompiledSession extends ImageSession {
+export class CompiledSession extends BatchSession {
   /** In what ternary layers compute. */
   readonly arithmetic: 'f32' | 'int'
 
-  constructor({ name, metadata, arithmetic }: CompiledNote, runner: ImageRunner) {
-    super(name, metadata, runner)
+  constructor(network: CompiledNetwork, started: StartedPool) {
+    const { name, metadata, arithmetic } = network.note
+    super(name, metadata, network, started)
     this.arithmetic = arithmetic
   }
 }
@@ -25,35 +34,14 @@ export class CompiledSession extends ImageSession {
  * @throws SternaError `file/bad-magic` where this is no such module, `file/unsupported` where it is of another version,
  *   `file/damaged` where it does not hold together, `engine/unavailable` where the host refuses to compile it
  */
-export async function load(source: Uint8Array | ArrayBuffer | WebAssembly.Module): Promise<CompiledSession> {
+export async function load(
+  source: Uint8Array | ArrayBuffer | WebAssembly.Module,
+  { threads = 1 }: LoadOptions = {},
+): Promise<CompiledSession> {
+  expectThreads(threads)
   const module = await moduleOf(source)
-  const note = readNote(module)
-  let exports: WebAssembly.Exports
-  try {
-    exports = (await WebAssembly.instantiate(module)).exports
-  } catch (cause) {
-    if (cause instanceof RangeError)
-      throw new SternaError('engine/unavailable', `${note.name}: this host refuses the memory it needs`, {
-        cause,
-      })
-    throw damaged('it does not start', cause)
-  }
-  const { memory, run } = exports
-  if (!(memory instanceof WebAssembly.Memory) || typeof run !== 'function')
-    throw damaged('expected a memory and a function "run" among its exports')
-  const place = ({ name, shape, address }: PlacedValue): Value => {
-    try {
-      return { name, shape, data: new Float32Array(memory.buffer, address, sizeOf(shape)) }
-    } catch (cause) {
-      throw damaged(`"${name}" lies outside its memory`, cause)
-    }
-  }
-  const runner = {
-    inputs: note.inputs.map(place),
-    outputs: note.outputs.map(place),
-    run: run as () => void,
-  }
-  return new CompiledSession(note, runner)
+  const network = await openCompiled(module)
+  return new CompiledSession(network, await startThreads(threads, { module }))
 }
 
 /** Of every WebAssembly module. */
@@ -88,40 +76,3 @@ async function moduleOf(source: Uint8Array | ArrayBuffer | WebAssembly.Module): 
     )
   }
 }
-
-function readNote(module: WebAssembly.Module): CompiledNote {
-  const [section] = WebAssembly.Module.customSections(module, compiledNoteName)
-  if (section === undefined)
-    throw new SternaError('file/bad-magic', 'this WebAssembly module was not written by `sterna export`')
-  let note: CompiledNote
-  try {
-    note = JSON.parse(new TextDecoder().decode(section))
-  } catch (cause) {
-    throw damaged('its description is not JSON', cause)
-  }
-  if (note?.version !== compiledNoteVersion) {
-    throw new SternaError(
-      'file/unsupported',
-      `expected version ${compiledNoteVersion} of a module, found ${note?.version}`,
-      { hint: 'export the network again with the `sterna` of this version' },
-    )
-  }
-  const isList = (values: unknown): boolean =>
-    Array.isArray(values) &&
-    values.length > 0 &&
-    values.every(value => typeof value?.name === 'string' && isShape(value.shape))
-  if (
-    !isList(note.inputs) ||
-    !isList(note.outputs) ||
-    typeof note.metadata !== 'object' ||
-    note.metadata === null
-  )
-    throw damaged('its description names no inputs, outputs or metadata')
-  return note
-}
-
-const isShape = (shape: unknown): boolean =>
-  Array.isArray(shape) && shape.every(size => Number.isInteger(size) && size > 0)
-
-const damaged = (message: string, cause?: unknown): SternaError =>
-  new SternaError('file/damaged', `module: ${message}`, { cause })

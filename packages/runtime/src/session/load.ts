@@ -11,9 +11,7 @@ import type { PackedModel } from '../file/types.ts'
 import type { ModelDescription } from '../plan/describe.ts'
 import { type ComputeOptions, openModel, planFor } from './open.ts'
 import { Session } from './session.ts'
-
-/** More than any host has cores for. */
-const maxThreads = 256
+import { expectThreads, startThreads } from './start-threads.ts'
 
 export interface LoadOptions extends ComputeOptions {
   /**
@@ -70,16 +68,9 @@ export async function loadModel(
   options: Omit<LoadOptions, 'decode'> = {},
 ): Promise<Session> {
   const { threads = 1, ...compute } = options
-  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads) {
-    throw new SternaError(
-      'usage/option',
-      `threads: expected a whole number from 1 to ${maxThreads}, found ${threads}`,
-    )
-  }
+  expectThreads(threads)
   const executor = await openModel(model, compute)
-  if (threads === 1) return new Session(executor, { pool: undefined, reason: 'asked for' })
-  const { startPool } = await import('./threads/pool.ts')
-  return new Session(executor, await startPool(threads, model, compute))
+  return new Session(executor, await startThreads(threads, { model, options: compute }))
 }
 
 /**

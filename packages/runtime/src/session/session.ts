@@ -1,62 +1,23 @@
 import type { Preview } from '../file/types.ts'
 import type { ModelDescription } from '../plan/describe.ts'
-import { sizeOf } from '../plan/shape.ts'
+import { BatchSession } from './batch-session.ts'
 import type { Executor } from './executor.ts'
-import { ImageSession, type RunInput, type RunOptions, type RunResult } from './image-session.ts'
-import { largeResultBytes, largeResults } from './large-results.ts'
-import { runImageInto } from './run-images.ts'
-import { runInTurns } from './run-in-turns.ts'
 import type { StartedPool } from './threads/pool.ts'
 
 /** A loaded model. Its memory was taken when it was loaded; running allocates nothing but results that are given no room. */
-export class Session extends ImageSession {
+export class Session extends BatchSession {
   /** Something to show for the network, where the file holds it. */
   readonly preview: Preview | undefined
-  /** Threads that `runBatch` spreads its images over; 1 is the calling one alone. */
-  readonly threads: number
-  /** Why so many: where fewer compute than were asked for, what hindered the others. */
-  readonly threadsReason: string
-  readonly #executor: Executor
-  readonly #pool: StartedPool['pool']
+  readonly #description: ModelDescription
 
-  constructor(executor: Executor, { pool, reason }: StartedPool) {
-    super(executor.description.name, executor.metadata, executor)
+  constructor(executor: Executor, started: StartedPool) {
+    super(executor.description.name, executor.metadata, executor, started)
     this.preview = executor.preview
-    this.threads = pool?.threads ?? 1
-    this.threadsReason = reason
-    this.#executor = executor
-    this.#pool = pool
-    const resultBytes = this.outputs.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
-    if (resultBytes >= largeResultBytes) largeResults.prepareHost?.()
-  }
-
-  /**
-   * Runs images as `run` does, bit for bit, on the session's threads. The calling thread is one of them, except on a page
-   * that has workers; its event loop gets a turn every 10 ms or after every image. The input may be changed once the
-   * promise is settled.
-   * @throws SternaError `usage/input` as `run` does, `engine/failed` where a worker ended or the session is closed
-   */
-  async runBatch(input: RunInput, { into }: RunOptions = {}): Promise<RunResult> {
-    const { images, inputs } = this.read(input)
-    const results = this.takeResults(images, into)
-    const run = (image: number): void => runImageInto(this.#executor, image, inputs, results)
-    if (this.#pool === undefined) {
-      let next = 0
-      await runInTurns(images, () => next++, run)
-    } else {
-      const arrayOf = (data: Float32Array) => ({ data, size: data.length / images })
-      await this.#pool.run({ images, inputs: inputs.map(arrayOf), outputs: results.map(arrayOf), run })
-    }
-    return this.collect(images, results)
-  }
-
-  /** Ends the session's workers. A process does not wait for them, so that this only frees memory. */
-  close(): void {
-    this.#pool?.close()
+    this.#description = executor.description
   }
 
   /** Kernels and their reasons, arithmetic of one image, memory: layer by layer. */
   describe(): ModelDescription {
-    return this.#executor.description
+    return this.#description
   }
 }

@@ -3,11 +3,10 @@ import type { PackedModel } from '../../file/types.ts'
 import type { ComputeOptions } from '../open.ts'
 import type { SharedBatch } from './shared-batch.ts'
 
-/** The first message to a worker. */
-export interface LoadMessage {
-  readonly model: PackedModel
-  readonly options: ComputeOptions
-}
+/** The first message to a worker: a model to plan, or a compiled network. */
+export type LoadMessage =
+  | { readonly model: PackedModel; readonly options: ComputeOptions }
+  | { readonly module: WebAssembly.Module }
 
 /** Images for this worker alone: one array for each input of the model. The answer brings the outputs. */
 export interface RunMessage {

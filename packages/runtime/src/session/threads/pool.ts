@@ -1,10 +1,8 @@
 /** Workers that each hold a model, and the images they are given. */
 import { SternaError } from '../../errors.ts'
-import type { PackedModel } from '../../file/types.ts'
-import type { ComputeOptions } from '../open.ts'
 import { runInTurns } from '../run-in-turns.ts'
 import { host } from './host.ts'
-import type { Answer, Message, Thread } from './messages.ts'
+import type { Answer, LoadMessage, Message, Thread } from './messages.ts'
 import { type BatchArray, createSharedBatch, fill, takeImage } from './shared-batch.ts'
 
 /** Without shared memory a batch is cut into so many parts for each worker: a slow one keeps the others waiting less. */
@@ -34,22 +32,18 @@ export interface StartedPool {
 }
 
 /**
- * Starts workers and has each load the model: none where this host has none, or where a page's security policy forbids
+ * Starts workers and has each load the network: none where this host has none, or where a page's security policy forbids
  * them.
  * @param threads that are to compute, the calling one among them where it takes part
  */
-export async function startPool(
-  threads: number,
-  model: PackedModel,
-  options: ComputeOptions,
-): Promise<StartedPool> {
+export async function startPool(threads: number, network: LoadMessage): Promise<StartedPool> {
   if (host.startThread === undefined) return { pool: undefined, reason: 'this host has no workers' }
   const callerComputes = host.callerComputes && typeof SharedArrayBuffer === 'function'
   const pool = new Pool(callerComputes)
   try {
     const workers = callerComputes ? threads - 1 : threads
     for (let i = 0; i < workers; i++) pool.add(host.startThread())
-    await Promise.all(Array.from({ length: workers }, () => pool.send({ model, options }, [])))
+    await Promise.all(Array.from({ length: workers }, () => pool.send(network, [])))
     return { pool, reason: 'asked for' }
   } catch (error) {
     pool.close()
