@@ -78,6 +78,8 @@ export function emitLookup(name: string, { max }: { readonly max: number }): Was
     const [tables, tablesEnd, weights, weightsEnd, sums, minusStep] = parameters as Locals<6>
     const [table, partEnd] = [local('i32'), local('i32')]
     const [codes, found] = [local('v128'), local('v128')]
+    /** In a local: from version 13 on V8 makes constants anew in every turn of a loop. */
+    const mask = local('v128')
     const signs = [0, 1].map(() => ({
       indices: local('v128'),
       /** 16-bit sums of both bytes of a pair, modulo 2^16, and of the odd byte alone. */
@@ -105,33 +107,36 @@ export function emitLookup(name: string, { max }: { readonly max: number }): Was
         return set(total, wide ? i32x4.add(sum, i32x4.shiftLeft(widen(highBytes), i32.const(8))) : sum)
       })
     }
-    return repeatWhile(i32.lessThan(get(weights), get(weightsEnd)), [
-      set(table, get(tables)),
-      eachSign(({ totals }) => totals.map(total => set(total, zero))),
-      repeatWhile(i32.lessThan(get(table), get(tablesEnd)), [
-        set(partEnd, i32.add(get(table), i32.const(turns * tableBytes))),
-        set(partEnd, select(get(partEnd), get(tablesEnd), i32.lessThan(get(partEnd), get(tablesEnd)))),
-        eachSign(({ all, odd, high }) => [all, odd, high].map(sum => set(sum, zero))),
-        repeatWhile(i32.lessThan(get(table), get(partEnd)), [
-          set(codes, f32x4.load(get(weights))),
-          set(signs[0]!.indices, v128.and(get(codes), lowNibbles)),
-          set(signs[1]!.indices, v128.and(i16x8.shiftRightUnsigned(get(codes), i32.const(4)), lowNibbles)),
-          look,
-          advance(table, i32.const(tableBytes)),
-          advance(weights, i32.const(lookupOutputs)),
+    return [
+      set(mask, lowNibbles),
+      repeatWhile(i32.lessThan(get(weights), get(weightsEnd)), [
+        set(table, get(tables)),
+        eachSign(({ totals }) => totals.map(total => set(total, zero))),
+        repeatWhile(i32.lessThan(get(table), get(tablesEnd)), [
+          set(partEnd, i32.add(get(table), i32.const(turns * tableBytes))),
+          set(partEnd, select(get(partEnd), get(tablesEnd), i32.lessThan(get(partEnd), get(tablesEnd)))),
+          eachSign(({ all, odd, high }) => [all, odd, high].map(sum => set(sum, zero))),
+          repeatWhile(i32.lessThan(get(table), get(partEnd)), [
+            set(codes, f32x4.load(get(weights))),
+            set(signs[0]!.indices, v128.and(get(codes), get(mask))),
+            set(signs[1]!.indices, v128.and(i16x8.shiftRightUnsigned(get(codes), i32.const(4)), get(mask))),
+            look,
+            advance(table, i32.const(tableBytes)),
+            advance(weights, i32.const(lookupOutputs)),
+          ]),
+          eachSign(sign => [
+            set(sign.even, i16x8.sub(get(sign.all), i16x8.shiftLeft(get(sign.odd), i32.const(8)))),
+            drain(sign, get(sign.even), 0),
+            drain(sign, get(sign.odd), 2),
+          ]),
         ]),
-        eachSign(sign => [
-          set(sign.even, i16x8.sub(get(sign.all), i16x8.shiftLeft(get(sign.odd), i32.const(8)))),
-          drain(sign, get(sign.even), 0),
-          drain(sign, get(sign.odd), 2),
-        ]),
-      ]),
-      signs.map(({ totals }, sign) =>
-        totals.map((total, index) =>
-          f32x4.store(sign === 0 ? get(sums) : i32.add(get(sums), get(minusStep)), get(total), 16 * index),
+        signs.map(({ totals }, sign) =>
+          totals.map((total, index) =>
+            f32x4.store(sign === 0 ? get(sums) : i32.add(get(sums), get(minusStep)), get(total), 16 * index),
+          ),
         ),
-      ),
-      advance(sums, i32.const(4 * lookupOutputs)),
-    ])
+        advance(sums, i32.const(4 * lookupOutputs)),
+      ]),
+    ]
   })
 }
