@@ -5,11 +5,11 @@
 import { inputOffsets } from '../kernels/wasm/bind.ts'
 import { fillTapOffsets } from '../kernels/wasm/integer/byte-lists.ts'
 import { byteRecordBytes } from '../kernels/wasm/integer/convolution.ts'
-import type { NeighbourSums } from '../kernels/wasm/prepare.ts'
+import { type NeighbourSums, startsWithPlus, visitSign } from '../kernels/wasm/prepare.ts'
 import { byteRowsSizes } from '../plan/integer/byte-rows.ts'
 import type { ByteConvolution, ByteMatrix } from '../plan/integer/byte-step.ts'
 import type { Kernel } from '../plan/kernel.ts'
-import { levelsOfFilter } from '../plan/numbers/filter-lists.ts'
+import { recordBytes } from '../plan/numbers/prepared-bytes.ts'
 import type { Plan, PlannedStep } from '../plan/plan.ts'
 import type { LinearStep } from '../plan/steps.ts'
 import type { TernaryTensor } from '../tensors.ts'
@@ -95,14 +95,9 @@ function byteLists(
   const offsets = new Uint32Array(depth)
   fillTapOffsets(offsets, operation, 0)
   const records = filters.reduce((sum, { parts }) => sum + parts, 0)
-  const levels = new Int8Array(filters.length * depth)
-  for (const [o, { plusFirst }] of filters.entries()) {
-    const own = levelsOfFilter(linear.lists!, o, depth)
-    levels.set(plusFirst ? own : own.map(turned), o * depth)
-  }
   return {
     kind: 'lists',
-    levels,
+    levels: firstAsPlus(linear, o => filters[o]!.plusFirst),
     filters: filters.length,
     depth,
     kernel: window.kernel,
@@ -149,35 +144,19 @@ function numberLists(
   { magnitudes, layout }: Extract<Kernel, { readonly name: 'add-lists' | 'gather-lists' }>,
 ): ListRegion {
   const { address, bytes } = planned.weights
-  const { filters, depth, lists, filtersFirst, convolution } = step
-  const { positive, negative, assignment } = step.weight as TernaryTensor
+  const { filters, depth, convolution } = step
+  const weight = step.weight as TernaryTensor
   const { ofWeights, groupStep, filtersPerGroup, sums } = inputOffsets(planned, layout)
-  const levels = new Int8Array(filters * depth)
-  for (let o = 0; o < filters; o++) {
-    const own =
-      lists === undefined
-        ? Int8Array.from(
-            { length: depth },
-            (_, k) => assignment[filtersFirst ? o * depth + k : k * filters + o]!,
-          )
-        : levelsOfFilter(lists, o, depth)
-    const [plus, minus] = [positive, negative].map(values => values[values.length === 1 ? 0 : o]!) as [
-      number,
-      number,
-    ]
-    const plusFirst = magnitudes === 'equal' || plus < minus
-    levels.set(plusFirst ? own : own.map(turned), o * depth)
-  }
-  const recordBytes = magnitudes === 'equal' ? 16 : 20
+  const ownBytes = recordBytes[magnitudes]
   return {
     kind: 'lists',
-    levels,
+    levels: firstAsPlus(step, o => startsWithPlus(weight, magnitudes, o)),
     filters,
     depth,
     kernel: convolution?.window.kernel ?? [1, 1],
     records: address,
-    recordBytes,
-    entries: address + filters * recordBytes,
+    recordBytes: ownBytes,
+    entries: address + filters * ownBytes,
     end: address + bytes,
     entryBytes: 4,
     offsets: ofWeights,
@@ -198,4 +177,17 @@ const ungrouped = (filters: number) =>
     sums: undefined,
   }) as const
 
-const turned = (level: number): number => -level
+/** The levels of a layer, turned in those filters whose first list is that of −1. */
+function firstAsPlus(step: LinearStep, plusFirst: (filter: number) => boolean): Int8Array {
+  const { filters, depth } = step
+  const levels = new Int8Array(filters * depth)
+  for (let o = 0; o < filters; o++) {
+    for (const sign of [1, -1]) {
+      const level = plusFirst(o) ? sign : -sign
+      visitSign(step, o, sign, k => {
+        levels[o * depth + k] = level
+      })
+    }
+  }
+  return levels
+}

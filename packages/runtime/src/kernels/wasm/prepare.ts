@@ -4,7 +4,7 @@ import type { Magnitudes } from '../../plan/kernel.ts'
 import { type DenseRun, denseRowBytes } from '../../plan/numbers/dense-runs.ts'
 import { levelsOfFilter, visitSign as visitList } from '../../plan/numbers/filter-lists.ts'
 import { eachTerm } from '../../plan/numbers/pairs.ts'
-import { denseBlock } from '../../plan/numbers/prepared-bytes.ts'
+import { denseBlock, recordBytes } from '../../plan/numbers/prepared-bytes.ts'
 import type { LinearStep } from '../../plan/steps.ts'
 import { widenTensor } from '../widen-tensor.ts'
 
@@ -60,7 +60,7 @@ class Writer {
 }
 
 /** Calls `visit` with the place in output `o`, in ascending order, of each of its weights that has this sign. */
-function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number) => void): void {
+export function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number) => void): void {
   if (step.lists !== undefined) {
     visitList(step.lists, o, sign, visit)
     return
@@ -71,6 +71,16 @@ function visitSign(step: LinearStep, o: number, sign: number, visit: (k: number)
 
 const weightIndex = ({ filtersFirst, filters, depth }: LinearStep, o: number, k: number): number =>
   filtersFirst ? o * depth + k : k * filters + o
+
+/** Whether the list of +1 comes first in an output's record. */
+export function startsWithPlus(
+  { positive, negative }: TernaryTensor,
+  magnitudes: Magnitudes,
+  o: number,
+): boolean {
+  const of = (values: Float32Array): number => values[values.length === 1 ? 0 : o]!
+  return magnitudes === 'equal' || of(positive) < of(negative)
+}
 
 /**
  * Ternary filters as two offset lists each.
@@ -88,13 +98,13 @@ export function writeTernaryLists(
   const { filters, alpha, bias } = step
   const weight = step.weight as TernaryTensor
   const records = new Writer(buffer, address)
-  const recordsEnd = address + filters * (magnitudes === 'equal' ? 16 : 20)
+  const recordsEnd = address + filters * recordBytes[magnitudes]
   const entries = new Writer(buffer, recordsEnd)
   for (let o = 0; o < filters; o++) {
     const positive = weight.positive[weight.positive.length === 1 ? 0 : o]!
     const negative = weight.negative[weight.negative.length === 1 ? 0 : o]!
     const group = Math.floor(o / filtersPerGroup) * groupStep
-    const plusFirst = magnitudes === 'equal' || positive < negative
+    const plusFirst = startsWithPlus(weight, magnitudes, o)
     for (const sign of plusFirst ? [1, -1] : [-1, 1]) {
       if (sums === undefined) {
         visitSign(step, o, sign, k => entries.u32(group + ofWeights[k]!))
@@ -164,7 +174,7 @@ export function writePoolLists(
   offsetOf: (channel: number, ky: number, kx: number) => number,
 ): Lists {
   const records = new Writer(buffer, address)
-  const recordsEnd = address + channels * (pool === 'max' ? 4 : 16)
+  const recordsEnd = address + channels * recordBytes[pool]
   const entries = new Writer(buffer, recordsEnd)
   for (let c = 0; c < channels; c++) {
     for (let ky = 0; ky < height; ky++) {

@@ -38,7 +38,8 @@ export interface WasmExport {
 const pageBytes = 0x1_0000
 
 /**
- * @throws SternaError as `recordModel` does, `internal` where an instance's memory is not what a session's is
+ * @throws SternaError as `recordModel` does, `engine/unavailable` where the network makes a module beyond what engines
+ *   take, `internal` where an instance's memory is not what a session's is
  */
 export async function exportWasm(
   model: PackedModel,
@@ -84,12 +85,24 @@ export async function exportWasm(
 
 /** What an instance makes of its coded weights has to be what the planner's kernels were given, byte for byte. */
 async function verify(bytes: Uint8Array<ArrayBuffer>, image: Uint8Array): Promise<void> {
-  const { instance } = await WebAssembly.instantiate(bytes)
-  const made = new Uint8Array((instance.exports.memory as WebAssembly.Memory).buffer)
+  const { exports } = await instantiate(bytes)
+  const made = new Uint8Array((exports.memory as WebAssembly.Memory).buffer)
   const wrong = image.findIndex((byte, address) => made[address] !== byte)
   if (wrong === -1) return
   throw new SternaError(
     'internal',
     `the module has ${made[wrong]} at ${wrong} of its memory, not ${image[wrong]}`,
   )
+}
+
+async function instantiate(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Instance> {
+  try {
+    return (await WebAssembly.instantiate(bytes)).instance
+  } catch (cause) {
+    throw new SternaError(
+      'engine/unavailable',
+      `this host refuses the module, of ${bytes.length} bytes: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
 }
