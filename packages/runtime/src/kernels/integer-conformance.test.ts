@@ -5,7 +5,7 @@ import type { ActivationRange, PackedModel } from '../file/types.ts'
 import { integerValues } from '../plan/index.ts'
 import { sizeOf } from '../plan/shape.ts'
 import { inferShapes } from '../plan/shapes.ts'
-import { loadModel } from '../session/index.ts'
+import { describeModel, loadModel } from '../session/index.ts'
 import { runReference } from './reference/index.ts'
 import {
   convAttributes,
@@ -274,6 +274,20 @@ describe('bytes', () => {
     )
     const matrices = ['byte-lookup', 'byte-lookup', 'byte-lookup']
     assert.deepEqual(used, ['quantize', ...matrices, 'dequantize'])
+  })
+
+  test('take no more memory for matrices because many layers share a tensor', async () => {
+    const m = new ModelSketch()
+    let x = m.input('x', [1, 2048, 1, 1])
+    const weight = m.tensor(randomTernary(createRandom(46), [2048, 2048, 1, 1], 0.5))
+    for (let i = 0; i < 20; i++) x = m.node('Conv', [x, weight], convAttributes())
+    const range = { scale: 1, zero: 64, max: 127 }
+    const activations = new Map(
+      ['x', ...Array.from({ length: 20 }, (_, i) => `v${i}`)].map(name => [name, range]),
+    )
+    const { layers } = await describeModel({ ...m.model(x), activations })
+    const matrices = layers.filter(({ kernel }) => kernel === 'byte-lookup').length
+    assert.deepEqual([matrices, layers.filter(({ kernel }) => kernel === 'byte-lists').length], [16, 4])
   })
 
   test('come out alike through pooling, slices, padding, joining and means', async () => {

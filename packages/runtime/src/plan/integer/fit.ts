@@ -52,9 +52,7 @@ export function matrixFits(step: LinearStep, ranges: Ranges): ByteMatrixLayer | 
   if (input === undefined) return 'the file has no range for its input'
   const { filters, depth, filtersFirst, alpha, bias } = step
   const { assignment, positive, negative } = step.weight as TernaryTensor
-  const byOutput = filtersFirst
-    ? assignment
-    : Int8Array.from(assignment, (_, i) => assignment[(i % depth) * filters + Math.floor(i / depth)]!)
+  const byOutput = filtersFirst ? assignment : transposed(assignment, filters, depth)
   const factor = alpha * input.scale
   return {
     assignment: byOutput,
@@ -63,6 +61,20 @@ export function matrixFits(step: LinearStep, ranges: Ranges): ByteMatrixLayer | 
     ...(bias && { bias }),
     inputZero: input.zero,
   }
+}
+
+/** Of tensors that lie the other way round; layers may share one. */
+const transposes = new WeakMap<Int8Array, Int8Array>()
+
+function transposed(assignment: Int8Array, filters: number, depth: number): Int8Array {
+  const known = transposes.get(assignment)
+  if (known !== undefined) return known
+  const turned = Int8Array.from(
+    assignment,
+    (_, i) => assignment[(i % depth) * filters + Math.floor(i / depth)]!,
+  )
+  transposes.set(assignment, turned)
+  return turned
 }
 
 /** More weights than this could sum up to more than 32 bits. */

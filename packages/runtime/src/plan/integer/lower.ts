@@ -9,7 +9,7 @@ import type { LinearStep, NodeStep, Step } from '../steps.ts'
 import { type ByteLayout, keepsSize, layoutFor, plainLayout, spreadLayout } from './byte-layout.ts'
 import type { ByteConvolution, ByteDense, ByteMatrix, ByteOperation, Place } from './byte-step.ts'
 import { convolutionFits, denseFits, largestWindow, matrixFits } from './fit.ts'
-import { smallMapMatrix } from './small-map.ts'
+import { mostMatrixEntries, smallMapMatrix } from './small-map.ts'
 
 /** The steps, and for each value computed in numbers although its layer is ternary, why. */
 export interface Lowered {
@@ -43,8 +43,11 @@ export function lowerToBytes(
   const ranges = new Map(model.activations)
   const reasons = new Map<string, string>()
   const inBytes = new Set<string>()
+  let matrixRoom = mostMatrixEntries
   const roles = steps.map((step): Role => {
-    const role = roleOf(step, ranges, inBytes, shapes, reasons)
+    const role = roleOf(step, ranges, inBytes, shapes, reasons, matrixRoom)
+    if (role.name === 'matrix' && step.kind === 'linear' && step.convolution !== undefined)
+      matrixRoom -= role.fit.layer.assignment.length
     if (role.name === 'matrix' ? role.bytes : role.name !== 'numbers' && role.name !== 'mean') {
       inBytes.add(step.output)
     }
@@ -245,6 +248,7 @@ function roleOf(
   inBytes: ReadonlySet<string>,
   shapes: ReadonlyMap<string, Shape>,
   reasons: Map<string, string>,
+  matrixRoom: number,
 ): Role {
   const numbers: Role = { name: 'numbers' }
   if (step.kind === 'linear') {
@@ -263,7 +267,7 @@ function roleOf(
     }
     const fit = convolutionFits(step, ranges)
     if (typeof fit !== 'string') {
-      const matrix = smallMapMatrix(step, ranges.get(step.input)!, shapes)
+      const matrix = smallMapMatrix(step, ranges.get(step.input)!, shapes, matrixRoom)
       return matrix === undefined
         ? { name: 'convolution', fit }
         : { name: 'matrix', fit: matrix, bytes: true }

@@ -11,14 +11,21 @@ import type { ByteMatrix } from './byte-step.ts'
 const lanes = 16
 /** Nanoseconds of a convolution of one vector, to compare with `byteRowsCost`. */
 const convolutionNs = { weight: 0.29, filter: 6 }
-/** A larger matrix is not worth its memory. */
-const mostEntries = 1 << 24
+/**
+ * Entries of all matrices of a network. Many layers may share one tensor: without a bound a small file could ask for more
+ * memory than there is before anything else is checked.
+ */
+export const mostMatrixEntries: number = 1 << 26
 
-/** The matrix from all numbers of the input to all of the output, where it is faster than the convolution; else undefined. */
+/**
+ * The matrix from all numbers of the input to all of the output, where it is faster than the convolution; else undefined.
+ * @param room entries that it may have
+ */
 export function smallMapMatrix(
   step: LinearStep,
   input: ActivationRange,
   shapes: ReadonlyMap<string, Shape>,
+  room: number,
 ): Pick<ByteMatrix, 'layer' | 'nonZeros'> | undefined {
   const { filters, residual, bias, nonZeros } = step
   const { window, groups } = step.convolution!
@@ -26,7 +33,7 @@ export function smallMapMatrix(
   const [, , outHeight, outWidth] = shapes.get(step.output)! as readonly [number, number, number, number]
   const positions = outHeight * outWidth
   const [inputs, outputs] = [channels * height * width, filters * positions]
-  if (positions >= lanes || residual !== undefined || inputs * outputs > mostEntries) return undefined
+  if (positions >= lanes || residual !== undefined || inputs * outputs > room) return undefined
   const taps = tapsOf(window, [height, width], [outHeight, outWidth])
   const area = window.kernel[0] * window.kernel[1]
   const seen = taps.reduce((sum, ofTap) => sum + ofTap.length, 0) / area
