@@ -4,12 +4,14 @@ import { describe, test } from 'node:test'
 import { load as loadCompiled } from '../packages/runtime/dist/compiled/index.node.js'
 import { loadModel, SternaError } from '../packages/runtime/dist/index.js'
 import {
+  convAttributes,
   createRandom,
   lenet5,
   ModelSketch,
   mobileBlock,
   randomArray,
   randomDense,
+  randomTernary,
   resnet20,
 } from '../packages/runtime/dist/kernels/testing/models.js'
 import { Random } from '../packages/sterna/dist/core/index.js'
@@ -102,6 +104,14 @@ test('batches of a compiled network run on threads, to the same bits', async () 
   }
   await assert.rejects(session.runBatch(images), /closed/)
   await assert.rejects(loadCompiled(bytes, { threads: 0 }), { code: 'usage/option' })
+})
+
+test('a network of millions of calls is refused', async () => {
+  const m = new ModelSketch()
+  let x = m.input('x', [1, 1, 8192, 1024])
+  const weight = m.tensor(randomTernary(createRandom(1), [1, 1, 3, 3], 0.5))
+  for (let i = 0; i < 12; i++) x = m.node('Conv', [x, weight], convAttributes(1, 1))
+  await assert.rejects(exportWasm(m.model(x)), { code: 'file/limit' })
 })
 
 test('weights stay coded in a compiled network', async () => {

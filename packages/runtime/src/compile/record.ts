@@ -25,10 +25,13 @@ export interface Recording {
   readonly outputs: readonly PlacedValue[]
 }
 
+/** A ResNet-18 takes 2,933 in floats; each is kept by itself. */
+const mostCalls = 1 << 20
+
 /**
  * Binds a model and runs it once on zeros, taking down every call.
  * @throws SternaError as `loadModel` does, `engine/unavailable` where this host has no WebAssembly with 128-bit SIMD,
- *   `graph/unknown-value` where an output is a stored tensor
+ *   `graph/unknown-value` where an output is a stored tensor, `file/limit` where a run is of too many calls
  */
 export async function recordModel(
   model: PackedModel,
@@ -41,7 +44,13 @@ export async function recordModel(
   const calls: KernelCall[] = []
   const { inputs, outputs, metadata, run } = await createExecutor(plan, {
     written: kernel => functions.push(kernel),
-    called: (name, numbers) => calls.push({ name, numbers }),
+    called(name, numbers) {
+      if (calls.push({ name, numbers }) > mostCalls)
+        throw new SternaError(
+          'file/limit',
+          `${model.name}: one image takes more than ${mostCalls} calls of kernels`,
+        )
+    },
   })
   const { buffer } = inputs[0]!.data
   const stored = outputs.find(({ data }) => data.buffer !== buffer)
