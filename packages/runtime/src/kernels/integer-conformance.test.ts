@@ -5,8 +5,7 @@ import type { ActivationRange, PackedModel } from '../file/types.ts'
 import { integerValues } from '../plan/index.ts'
 import { sizeOf } from '../plan/shape.ts'
 import { inferShapes } from '../plan/shapes.ts'
-import { describeModel, loadModel } from '../session/index.ts'
-import { runReference } from './reference/index.ts'
+import { loadModel } from '../session/index.ts'
 import {
   convAttributes,
   createRandom,
@@ -20,56 +19,9 @@ import {
   randomTernary,
   resnet20,
 } from './testing/models.ts'
+import { calibrated, conforms } from './testing/on-bytes.ts'
 
 const oneOf = <T>(random: Random, items: readonly T[]): T => items[Math.floor(random() * items.length)]!
-
-/** Ranges that hold what the values are for one random input. */
-function calibrated(model: PackedModel, random: Random, max: () => number): PackedModel {
-  const shapes = inferShapes(model)
-  const inputs = Object.fromEntries(
-    model.inputs.map(({ name, shape }) => [name, { shape, data: randomArray(random, sizeOf(shape)) }]),
-  )
-  const wanted = integerValues(model)
-  const computed = wanted.filter(({ name }) => inputs[name] === undefined).map(({ name }) => name)
-  const values = {
-    ...inputs,
-    ...(computed.length > 0 && runReference({ ...model, outputs: computed }, inputs)),
-  }
-  const activations = new Map<string, ActivationRange>()
-  for (const { name, maxLevel } of wanted) {
-    assert.ok(shapes.has(name))
-    const { data } = values[name]!
-    const levels = Math.min(max(), maxLevel)
-    const low = Math.min(
-      0,
-      data.reduce((a, b) => Math.min(a, b)),
-    )
-    const high = Math.max(
-      low + 1e-3,
-      data.reduce((a, b) => Math.max(a, b)),
-    )
-    const scale = Math.fround((0.9 * (high - low)) / levels)
-    activations.set(name, { scale, zero: Math.min(levels, Math.round((-0.9 * low) / scale)), max: levels })
-  }
-  return { ...model, activations }
-}
-
-/** @returns the kernels that ran */
-async function conforms(model: PackedModel, random: Random, label: string): Promise<readonly string[]> {
-  const fast = await loadModel(model, { arithmetic: 'int' })
-  const plain = await loadModel(model, { arithmetic: 'int', kernels: 'reference' })
-  const kernels = fast.describe().layers.map(({ kernel }) => kernel)
-  // Layers in numbers sum in another order than the plain ones.
-  if (kernels.some(kernel => /^(add|gather|dense)-/.test(kernel))) return []
-  for (let round = 0; round < 2; round++) {
-    const arrays = Object.fromEntries(
-      model.inputs.map(({ name, shape }) => [name, randomArray(random, 2 * sizeOf(shape))]),
-    )
-    const [found, expected] = [fast.run(arrays).outputs, plain.run(arrays).outputs]
-    for (const name of model.outputs) assert.deepEqual(found[name], expected[name], `${label}: ${name}`)
-  }
-  return kernels
-}
 
 /** One or two ternary convolutions of any geometry, with what may be fused into them and pooling behind. */
 function convolutions(random: Random): { readonly model: PackedModel; readonly label: string } {
@@ -225,69 +177,6 @@ describe('bytes', () => {
       const apart = bytes!.output.map((value, i) => Math.abs(value - Math.min(0.9, numbers!.output[i]!)))
       assert.ok(Math.max(...apart) <= most, `${Math.max(...apart)} of ${most}`)
     }
-  })
-
-  test('come out alike of maps smaller than a vector, as matrices where that is faster', async () => {
-    const random = createRandom(45)
-    const sizes = [
-      [1, 1, 3, 1],
-      [1, 1, 1, 0],
-      [2, 2, 3, 1],
-      [3, 3, 3, 0],
-      [1, 7, 3, 1],
-      [4, 3, 2, 0],
-      [5, 2, 3, 1],
-    ] as const
-    for (const [height, width, kernel, pad] of sizes) {
-      for (const [zeros, groups] of [
-        [0.3, 1],
-        [0.8, 1],
-        [0.97, 1],
-        [0.5, 4],
-      ] as const) {
-        const m = new ModelSketch()
-        const layer = (x: string, inputs: number, size: number) => {
-          const weight = randomTernary(random, [32, inputs / groups, size, size], zeros, { magnitudes: 32 })
-          const tensors = [m.tensor(weight), m.tensor(randomDense(random, [32]))]
-          return m.node('Relu', [m.node('Conv', [x, ...tensors], convAttributes(1, pad, { groups }))], {})
-        }
-        const first = layer(m.input('x', [1, 48, height, width]), 48, kernel)
-        // Read as it lies by another layer, by a residual, and through a movement.
-        const second = layer(first, 32, 1)
-        const third = m.node('Relu', [m.node('Add', [layer(first, 32, 1), second], {})], {})
-        const moved = m.node('Concat', [second, third], { axis: 1 })
-        const model = m.model(third, m.node('Transpose', [moved], { perm: [0, 2, 3, 1] }))
-        const packed = calibrated(model, random, () => 127)
-        await conforms(packed, random, `${height} × ${width}, ${kernel}, ${zeros}, ${groups}`)
-      }
-    }
-    const chain = new ModelSketch()
-    let x = chain.input('x', [1, 64, 1, 1])
-    for (let i = 0; i < 3; i++) {
-      const weight = chain.tensor(randomTernary(random, [64, 64, 3, 3], 0.5))
-      x = chain.node('Relu', [chain.node('Conv', [x, weight], convAttributes(1, 1))], {})
-    }
-    const used = await conforms(
-      calibrated(chain.model(x), random, () => 127),
-      random,
-      'a chain',
-    )
-    const matrices = ['byte-lookup', 'byte-lookup', 'byte-lookup']
-    assert.deepEqual(used, ['quantize', ...matrices, 'dequantize'])
-  })
-
-  test('take no more memory for matrices because many layers share a tensor', async () => {
-    const m = new ModelSketch()
-    let x = m.input('x', [1, 2048, 1, 1])
-    const weight = m.tensor(randomTernary(createRandom(46), [2048, 2048, 1, 1], 0.5))
-    for (let i = 0; i < 20; i++) x = m.node('Conv', [x, weight], convAttributes())
-    const range = { scale: 1, zero: 64, max: 127 }
-    const activations = new Map(
-      ['x', ...Array.from({ length: 20 }, (_, i) => `v${i}`)].map(name => [name, range]),
-    )
-    const { layers } = await describeModel({ ...m.model(x), activations })
-    const matrices = layers.filter(({ kernel }) => kernel === 'byte-lookup').length
-    assert.deepEqual([matrices, layers.filter(({ kernel }) => kernel === 'byte-lists').length], [16, 4])
   })
 
   test('come out alike through pooling, slices, padding, joining and means', async () => {

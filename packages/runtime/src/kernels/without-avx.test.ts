@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 const flags = ['--no-enable-avx', '--liftoff-only']
 const suites = [
   'integer-conformance.test.js',
+  'integer-small-maps.test.js',
   'conformance.test.js',
   'wasm/integer/byte-rows.test.js',
   '../codec/wasm/decoders.test.js',
