@@ -6,6 +6,7 @@ import { integerValues } from '../plan/index.ts'
 import { sizeOf } from '../plan/shape.ts'
 import { inferShapes } from '../plan/shapes.ts'
 import { loadModel } from '../session/index.ts'
+import { calibrated, conforms } from '../session/testing/on-bytes.node.ts'
 import {
   convAttributes,
   createRandom,
@@ -19,7 +20,6 @@ import {
   randomTernary,
   resnet20,
 } from './testing/models.ts'
-import { calibrated, conforms } from './testing/on-bytes.ts'
 
 const oneOf = <T>(random: Random, items: readonly T[]): T => items[Math.floor(random() * items.length)]!
 

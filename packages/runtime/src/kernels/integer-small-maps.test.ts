@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { describeModel } from '../session/index.ts'
+import { calibrated, conforms } from '../session/testing/on-bytes.node.ts'
 import { convAttributes, createRandom, ModelSketch, randomDense, randomTernary } from './testing/models.ts'
-import { calibrated, conforms } from './testing/on-bytes.ts'
 
 describe('bytes', () => {
   test('come out alike of maps smaller than a vector, as matrices where that is faster', async () => {

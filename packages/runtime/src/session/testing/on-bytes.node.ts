@@ -1,12 +1,12 @@
 /** Networks with ranges of activations, and whether their kernels give the bytes of the plain ones. */
 import assert from 'node:assert/strict'
 import type { ActivationRange, PackedModel } from '../../file/types.ts'
+import { runReference } from '../../kernels/reference/index.ts'
+import { type Random, randomArray } from '../../kernels/testing/models.ts'
 import { integerValues } from '../../plan/index.ts'
 import { sizeOf } from '../../plan/shape.ts'
 import { inferShapes } from '../../plan/shapes.ts'
-import { loadModel } from '../../session/index.ts'
-import { runReference } from '../reference/index.ts'
-import { type Random, randomArray } from './models.ts'
+import { loadModel } from '../index.ts'
 
 /** Ranges that hold what the values are for one random input. */
 export function calibrated(model: PackedModel, random: Random, max: () => number): PackedModel {
